@@ -1,0 +1,15 @@
+// Units of time. A time is nanoseconds of a node's boot-time clock (never wall time, never back); wall time is
+// milliseconds since 1970 and named so.
+#ifndef SK_BASE_TIME_H
+#define SK_BASE_TIME_H
+
+#include <stdint.h>
+
+typedef uint64_t sk_ns;
+
+#define SK_US  ((sk_ns)1000)
+#define SK_MS  ((sk_ns)1000000)
+#define SK_S   ((sk_ns)1000000000)
+#define SK_NEVER UINT64_MAX
+
+#endif

@@ -1,0 +1,83 @@
+// Commands are data: one row each. A row says what a command is called, what it needs and which keys it touches; the
+// function behind it is in the file of its family.
+//
+// Two kinds of function, two tables of the same row:
+//   data families   (src/redis/family_*.c)      run on a key space alone, inside apply or query
+//   node families   (src/node/command/*.c)      need the node: run at once where the client is
+#ifndef SK_REDIS_COMMAND_H
+#define SK_REDIS_COMMAND_H
+
+#include <stdbool.h>
+#include "base/bytes.h"
+#include "protocol/machine.h"
+#include "redis/resp.h"
+
+typedef struct sk_keyspace sk_keyspace;
+
+enum sk_command_flag {
+    SK_COMMAND_READ = 1 << 0,       // changes nothing: runs as a query
+    SK_COMMAND_WRITE = 1 << 1,      // ordered, then applied
+    SK_COMMAND_DENY_OOM = 1 << 2,   // may add memory: refused when the space is full
+    SK_COMMAND_FAST = 1 << 3,       // O(1) or O(log n), as Redis marks it
+    SK_COMMAND_ADMIN = 1 << 4,
+    SK_COMMAND_NO_AUTH = 1 << 5,    // before AUTH too
+    SK_COMMAND_NODE = 1 << 6,       // a node family
+    SK_COMMAND_RMW = 1 << 7,        // needs read-modify-write of the space's protocol
+    SK_COMMAND_MULTI_KEY = 1 << 8,  // needs several keys in one step
+    SK_COMMAND_WHOLE_SPACE = 1 << 9, // touches no named key but the space as a whole (DBSIZE, KEYS, FLUSHDB)
+    SK_COMMAND_SLICED = 1 << 10,    // may return a job
+    SK_COMMAND_LOADING = 1 << 11,   // allowed while the node starts
+    SK_COMMAND_STALE = 1 << 12,     // needs no space to be available
+};
+
+typedef struct sk_command_call sk_command_call;
+typedef struct sk_command sk_command;
+
+typedef void sk_command_run(sk_command_call *call);
+
+struct sk_command {
+    const char *name;    // lower case; subcommands as "client|setname"
+    int arity;           // as Redis: negative is a minimum; the name counts
+    uint32_t flags;
+    int8_t key_first;    // 0: no keys
+    int8_t key_last;     // negative: from the end
+    int8_t key_step;
+    const char *family;  // "string", "generic", "connection", "server": Redis's group
+    sk_command_run *run; // data families; NULL in a node family (src/node has its own function beside the row)
+    const char *summary; // one line, for COMMAND DOCS and `skein help`
+    const char *since;
+};
+
+// One execution on a key space.
+struct sk_command_call {
+    const sk_command *command;
+    sk_keyspace *keyspace;
+    const sk_command_context *context;
+    size_t argc;
+    const sk_slice *argv; // argv[0] is the name as the client wrote it
+    sk_reply reply;
+    sk_machine_job *job;  // set by a SLICED command that is not finished
+};
+
+// The rows of all data families. NULL when there is none of that name (case does not matter).
+const sk_command *sk_command_find(sk_slice name);
+const sk_command *sk_command_rows(size_t *count);
+
+// Is the number of arguments right for this row?
+bool sk_command_arity_ok(const sk_command *command, size_t argc);
+// Index in argv of the i-th key (from 0), or 0 when there are no more.
+size_t sk_command_key(const sk_command *command, size_t argc, size_t i);
+
+// A request as it travels in the log and between nodes: varint count, then varint-sized arguments.
+void sk_command_encode(sk_buffer *out, size_t argc, const sk_slice *argv);
+// Borrowed slices into `argv` (room for `argv_max`). The number of arguments, SK_ETOOBIG (more than argv_max) or SK_EPROTOCOL.
+int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max);
+
+// Redis's own texts.
+#define SK_ERR_SYNTAX      "ERR syntax error"
+#define SK_ERR_NOT_INTEGER "ERR value is not an integer or out of range"
+#define SK_ERR_NOT_FLOAT   "ERR value is not a valid float"
+#define SK_ERR_WRONGTYPE   "WRONGTYPE Operation against a key holding the wrong kind of value"
+#define SK_ERR_NO_KEY      "ERR no such key"
+
+#endif
