@@ -1,0 +1,2 @@
+// rule: state
+static unsigned long calls;

@@ -1,0 +1,6 @@
+// rule: state
+int sk_count(void)
+{
+    static int calls = 0;
+    return ++calls;
+}

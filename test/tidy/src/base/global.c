@@ -1,0 +1,2 @@
+// rule: state
+unsigned long sk_calls = 0;

@@ -1,0 +1,4 @@
+// rule: names
+#ifdef SK_TEST
+int sk_hook(void);
+#endif

@@ -1,0 +1,2 @@
+// rule: state
+static const char *names[] = {"a", "b"};

@@ -1,0 +1,2 @@
+// rule: guard
+int sk_unguarded(void);

@@ -1,0 +1,2 @@
+// rule: include
+#include "node/node.h"

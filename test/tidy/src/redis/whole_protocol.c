@@ -1,0 +1,2 @@
+// rule: include
+#include "protocol/protocol.h"
