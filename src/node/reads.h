@@ -1,0 +1,53 @@
+// Linearizable reads of this node's clients in one space. All reads of a turn share one round of the protocol.
+//
+//     gathering --(end of turn: one read event)--> asked --(query)--> run here, answered
+//                          ^                         |
+//                          +----- refused: again ----+        request-timeout: CLUSTERDOWN
+#ifndef SK_NODE_READS_H
+#define SK_NODE_READS_H
+
+#include "base/arena.h"
+#include "base/list.h"
+#include "base/time.h"
+
+typedef struct sk_client sk_client;
+typedef struct sk_space sk_space;
+
+typedef struct sk_read_item {
+    struct sk_read_item *next;
+    sk_client *client;
+    uint64_t slot;
+    sk_slice command; // encoded, in the group's arena
+    uint8_t resp;
+} sk_read_item;
+
+typedef struct sk_read_group {
+    sk_list link;
+    uint64_t id; // with SK_READ_REQUEST set: the protocol's request
+    sk_ns deadline, retry_at;
+    bool asked;
+    sk_arena arena;
+    sk_read_item *first, *last;
+    size_t count;
+} sk_read_group;
+
+typedef struct sk_reads {
+    sk_read_group *gathering; // NULL: none this turn
+    sk_list groups;           // asked or to be asked again, oldest first
+    sk_list spare;
+    uint64_t next_id;
+    size_t count;             // of items in groups
+} sk_reads;
+
+// Marks a request number as a read group's (others are origins' submits).
+#define SK_READ_REQUEST ((uint64_t)1 << 63)
+
+void sk_reads_init(sk_reads *reads);
+void sk_reads_deinit(sk_reads *reads);
+void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv);
+void sk_reads_query(sk_space *space, uint64_t id);            // the protocol says: run it now
+void sk_reads_refused(sk_space *space, uint64_t id, int why); // ask again soon
+void sk_reads_turn(sk_space *space);
+sk_ns sk_reads_deadline(const sk_space *space);
+
+#endif

@@ -1,0 +1,111 @@
+// One space on this node: a replica of its protocol, the machine it drives, the replicated sessions and clock around it.
+//
+//     event --> replica --> effects --+--> persist --> wal          (number -> sequence kept until durable)
+//                                     +--> send    --> peer, at once or held until its records are durable
+//                                     +--> apply   --> envelope: clock, session --> machine --> reply to its origin
+//                                     +--> query   --> reads
+//                                     +--> fetch, snapshots --> wal, transfer
+//
+// Invariants: applied ascends by one (or jumps at an installed snapshot); held sends ascend in `after`; marks ascend in both
+// number and sequence.
+#ifndef SK_NODE_SPACE_H
+#define SK_NODE_SPACE_H
+
+#include "base/ring.h"
+#include "node/envelope.h"
+#include "node/origin.h"
+#include "node/reads.h"
+#include "node/session.h"
+#include "node/transfer.h"
+#include "protocol/machine.h"
+#include "protocol/protocol.h"
+#include "store/snapshot.h"
+#include "store/wal.h"
+
+typedef struct sk_node sk_node;
+
+// The space's clock (design.md section 8): applied value in the state, proposals from elapsed boot time while we lead.
+typedef struct sk_space_clock {
+    uint64_t applied_ms;
+    int64_t wall_offset_ms;
+    bool has_offset;
+    uint64_t base_ms; // the clock was base_ms at base_time, as far as this leader knows
+    sk_ns base_time;
+    uint64_t proposed_ms;      // greatest ever put into an entry in this term of office
+    int64_t proposed_offset_ms; // likewise, last
+    bool proposed_offset_known;
+    bool advancing; // an entry that only moves the clock is under way
+} sk_space_clock;
+
+typedef struct sk_snapshot_job {
+    sk_snapshot_writer *writer; // NULL: none under way
+    sk_machine_image *image;    // NULL: all handed over
+    sk_snapshot_info info;
+} sk_snapshot_job;
+
+struct sk_space {
+    sk_node *node;
+    uint32_t id;
+    const char *name;
+    const sk_protocol *protocol;
+    sk_replica *replica;
+    sk_machine *machine;
+    sk_effects effects;
+    bool stepping;
+    sk_status status; // as of the last step
+    bool status_changed;
+
+    sk_ring marks; // persisted, not yet durable
+    sk_ring held;  // sends waiting for durability
+    sk_ring own;   // messages to ourselves
+    uint64_t durable_number;
+    uint64_t released;
+
+    uint64_t applied, applied_epoch;
+    sk_sessions sessions;
+    sk_space_clock clock;
+    sk_buffer reply;    // scratch of apply
+    sk_buffer envelope; // scratch of submit
+
+    sk_origin origin;
+    sk_reads reads;
+    uint64_t accept[SK_NODE_ID_MAX + 1]; // next number to take from each origin in this term of office; 0: any
+
+    sk_snapshot_info snapshot; // newest on disk; position 0: none
+    bool snapshot_wanted;
+    sk_snapshot_job job;
+    sk_transfers transfers;
+    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps; // counted for INFO
+};
+
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine);
+// Recovery, in this order: restore from the newest snapshot, then open the replica, every record, then start.
+int sk_space_restore(sk_space *space);
+void sk_space_open_replica(sk_space *space, bool damaged);
+void sk_space_start(sk_space *space);
+void sk_space_close(sk_space *space);
+
+// Feeds one event and carries out what comes of it. `now` is filled in.
+void sk_space_step(sk_space *space, sk_event event);
+void sk_space_durable(sk_space *space, uint64_t sequence); // the log: all up to here is on disk
+void sk_space_disk_failed(sk_space *space, int error);
+
+// Orders a request as leader: origin and number say whose. SK_ENOTLEADER and the like come back through the refuse effect.
+void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, uint64_t answered, uint8_t resp,
+                    sk_slice command);
+
+// One turn: what is due, then at most a few ticks. deadline: when the next is wanted.
+void sk_space_turn(sk_space *space);
+sk_ns sk_space_deadline(sk_space *space);
+// Work in slices (snapshots, transfers, garbage). True: there is more to do at once.
+bool sk_space_work(sk_space *space);
+
+bool sk_space_leads(const sk_space *space);
+void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out); // for queries, as of what is applied
+// First chunk of a snapshot: position, epoch, clock, sessions.
+void sk_space_write_head(const sk_space *space, sk_buffer *out);
+int sk_space_read_head(sk_slice bytes, const sk_snapshot_info *info, sk_space_clock *clock, sk_sessions *sessions);
+void sk_space_installed(sk_space *space, const sk_snapshot_info *info, const sk_space_clock *clock, sk_sessions *sessions);
+void sk_space_check(const sk_space *space);
+
+#endif

@@ -1,0 +1,64 @@
+// The node's own state, for the files of src/node only.
+#ifndef SK_NODE_STATE_H
+#define SK_NODE_STATE_H
+
+#include "base/list.h"
+#include "base/prng.h"
+#include "node/client.h"
+#include "node/node.h"
+#include "node/space.h"
+
+typedef struct sk_peer {
+    sk_node_id id;
+    char address[SK_ADDRESS_SIZE_MAX];
+    char client_address[SK_HELLO_ADDRESS_MAX];
+    bool linked;
+    uint64_t boot;     // greatest ever seen from it
+    sk_buffer urgent;  // frames of this turn
+    sk_buffer bulk;
+} sk_peer;
+
+enum { SK_SPACES_MAX = 256 };
+
+struct sk_node {
+    sk_node_config config;
+    sk_identity identity;
+    sk_node_host *host;
+    sk_disk *disk;
+    sk_log_sink *sink;
+    sk_ns now, started;
+    sk_prng prng;
+    bool stopping;
+
+    sk_wal_owner wal_owner;
+    sk_wal *wal;
+    sk_wal_found found;
+    bool wal_failed;
+    bool healing; // found.damaged, and not all spaces are refilled yet
+
+    sk_space *spaces[SK_SPACES_MAX];
+    size_t space_count;
+    sk_peer peers[SK_FOUNDERS_MAX];
+    size_t peer_count;
+
+    sk_list clients;
+    uint32_t client_count;
+    sk_list dirty;   // clients with output to hand over, or to be closed or resumed
+    sk_list working; // clients with a sliced job
+    uint64_t next_client_id;
+
+    bool announced; // our boot is written in the system space
+    uint64_t commands, connections, rejected, turns; // counted for INFO
+    sk_buffer scratch;
+};
+
+sk_peer *sk_node_peer(sk_node *node, sk_node_id id); // NULL: not a member
+sk_space *sk_node_space(sk_node *node, uint32_t id); // NULL: no such space
+// Queues one frame for the end of the turn; dropped when the peer is not linked.
+void sk_peer_queue(sk_node *node, sk_node_id to, enum sk_frame_kind kind, uint32_t space, sk_slice payload, bool urgent);
+bool sk_peer_linked(const sk_node *node, sk_node_id id);
+uint64_t sk_node_wall_ms(sk_node *node);
+// Which space a key (or, with no key, the connection's view) belongs to.
+sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv);
+
+#endif
