@@ -222,7 +222,6 @@ typedef struct sk_timing {
 typedef struct sk_recovery {
     uint64_t snapshot_position; // 0: none
     uint64_t snapshot_epoch;
-    bool damaged; // interior damage, now or in an earlier life not yet healed: do not vote (design.md section 6)
 } sk_recovery;
 
 typedef struct sk_setup {
@@ -255,8 +254,9 @@ typedef struct sk_protocol {
     // One recovered record, in the order written, before start. Records already covered by the snapshot, or numbered
     // twice (written forward into a new segment), may come too.
     void (*recover)(sk_replica *replica, const sk_record *record);
-    // Recovery is over: the first step. Effects as of any step.
-    void (*start)(sk_replica *replica, sk_ns now, sk_effects *out);
+    // Recovery is over: the first step. Effects as of any step. `damaged`: the log had interior damage, now or in an earlier life
+    // and not yet healed: neither vote nor count until refilled (design.md section 6).
+    void (*start)(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out);
     void (*step)(sk_replica *replica, const sk_event *event, sk_effects *out);
     // When it next wants a tick: a time, 0 for the end of this turn, SK_NEVER.
     sk_ns (*deadline)(const sk_replica *replica);
