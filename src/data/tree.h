@@ -59,8 +59,9 @@ bool sk_tree_remove(sk_tree *tree, sk_slice key); // false if there was none
 uint64_t sk_tree_rank(const sk_tree *tree, sk_slice key);  // entries with a smaller key
 bool sk_tree_at(const sk_tree *tree, uint64_t index, sk_slice *key, sk_value *value); // the index-th, from 0
 
-// A cursor over a tree that is not written meanwhile (take a snapshot to be free of that). Positioned by seek; then each
-// next gives one entry, borrowed, until false.
+// A cursor over a tree that is not written meanwhile (take a snapshot to be free of that). It stands between two entries,
+// where seek put it; each next gives the entry behind it and steps over it, each previous the one before it, borrowed, until
+// false at the end.
 enum { SK_TREE_DEPTH_MAX = 24 };
 typedef struct sk_tree_cursor {
     const sk_tree *tree;
@@ -69,7 +70,9 @@ typedef struct sk_tree_cursor {
     uint32_t depth;
 } sk_tree_cursor;
 void sk_tree_seek(sk_tree_cursor *cursor, const sk_tree *tree, sk_slice from); // first key >= from; empty slice: the first
-bool sk_tree_next(sk_tree_cursor *cursor, sk_slice *key, sk_value *value);
+void sk_tree_seek_at(sk_tree_cursor *cursor, const sk_tree *tree, uint64_t index); // before the index-th; at most the end
+bool sk_tree_next(sk_tree_cursor *cursor, sk_slice *key, sk_value *value);     // either out may be NULL
+bool sk_tree_previous(sk_tree_cursor *cursor, sk_slice *key, sk_value *value); // either out may be NULL
 
 // Building from entries that come in ascending order, with full nodes: what restore uses. Key not above the last:
 // false, and the builder must be dropped. finish moves the result into `tree`, which must be empty.
