@@ -22,21 +22,31 @@ typedef struct sk_disk sk_disk;
 typedef struct sk_disk_request sk_disk_request;
 
 enum sk_disk_op {
-    SK_DISK_CREATE, // name, size: a new file of that length reading as zeros, its blocks allocated; replaces
-                    // an old one
-    SK_DISK_OPEN,   // name -> result 0, file and size set
-    SK_DISK_CLOSE,  // file
-    SK_DISK_WRITE,  // file, offset, bytes; then fdatasync if `sync`. All or an error, EINTR and short writes
-                    // retried
-    SK_DISK_READ,   // file, offset, into: result = bytes read, fewer only at the end of the file
-    SK_DISK_SYNC,   // file
-    SK_DISK_TRUNCATE,    // file, size
-    SK_DISK_RENAME,      // name -> name_new, which is replaced
-    SK_DISK_UNLINK,      // name
-    SK_DISK_SYNC_FOLDER, // name of the folder, "" for the directory itself
-    SK_DISK_MAKE_FOLDER, // name; fine if it exists
-    SK_DISK_LIST, // name of the folder: `listing` gets each file's name (without the folder, no sub-folders),
-                  // NUL-terminated, in any order
+    // name, size: a new file of that length reading as zeros, its blocks allocated; replaces an old one
+    SK_DISK_CREATE,
+    // name -> result 0, file and size set
+    SK_DISK_OPEN,
+    // file
+    SK_DISK_CLOSE,
+    // file, offset, bytes; then fdatasync if `sync`. All or an error, EINTR and short writes retried
+    SK_DISK_WRITE,
+    // file, offset, into: result = bytes read, fewer only at the end of the file
+    SK_DISK_READ,
+    // file
+    SK_DISK_SYNC,
+    // file, size
+    SK_DISK_TRUNCATE,
+    // name -> name_new, which is replaced
+    SK_DISK_RENAME,
+    // name
+    SK_DISK_UNLINK,
+    // name of the folder, "" for the directory itself
+    SK_DISK_SYNC_FOLDER,
+    // name; fine if it exists
+    SK_DISK_MAKE_FOLDER,
+    // name of the folder: `listing` gets each file's name (without the folder; no sub-folders),
+    // NUL-terminated, in any order
+    SK_DISK_LIST,
 };
 
 enum { SK_DISK_NAME_MAX = 80 };
