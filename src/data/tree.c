@@ -35,6 +35,7 @@ static bool find(const sk_tree *tree, sk_slice key, sk_path *path)
         const sk_inner *inner = sk_inner_of(node);
         path->at[depth] = sk_inner_find(inner, key);
         node = inner->child[path->at[depth]];
+        sk_node_prefetch(node);
     }
 }
 
@@ -42,7 +43,10 @@ bool sk_tree_get(const sk_tree *tree, sk_slice key, sk_value *out)
 {
     sk_tree_node *node = tree->root;
     if (!node) return false;
-    while (node->level > 0) node = sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)];
+    while (node->level > 0) {
+        node = sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)];
+        sk_node_prefetch(node);
+    }
     uint32_t index;
     if (!sk_leaf_find(sk_leaf_of(node), key, &index)) return false;
     sk_entry entry;
@@ -209,7 +213,7 @@ bool sk_tree_set_meta(sk_tree *tree, sk_slice key, uint64_t meta)
     if (entry.value.meta == meta) return true;
     own(tree, &path);
     sk_leaf *leaf = sk_leaf_of(path.node[level]);
-    if (sk_cell_change_meta((uint8_t *)leaf + leaf->slot[index], meta)) return true;
+    if (sk_cell_change_meta((uint8_t *)leaf + sk_leaf_slots(leaf)[index], meta)) return true;
     uint8_t cell[SK_CELL_SIZE_MAX];
     memcpy(cell, sk_leaf_cell(leaf, index), sk_cell_read(sk_leaf_cell(leaf, index), &entry));
     sk_cell_read(cell, &entry);
@@ -253,39 +257,49 @@ static sk_tree_node *own_child(sk_tree *tree, sk_inner *parent, uint32_t at)
     return parent->child[at];
 }
 
+// Both leaves are built anew, or one of them; true: all is in the left one. Else `between` is the new
+// separator.
+static bool join_leaves(sk_inner *parent, uint32_t at, sk_separator *between)
+{
+    sk_leaf *left = sk_leaf_of(parent->child[at]), *right = sk_leaf_of(parent->child[at + 1]);
+    sk_cells cells;
+    cells.count = 0;
+    cells.bytes = 0;
+    sk_cells_add_leaf(&cells, left, 0, left->node.count);
+    sk_cells_add_leaf(&cells, right, 0, right->node.count);
+    bool one = cells.bytes <= SK_LEAF_BYTES_MAX;
+    uint32_t cut = one ? cells.count : sk_cells_split(&cells, SK_SPLIT_EVEN);
+    parent->child[at] = &sk_cells_build(&cells, 0, cut)->node;
+    parent->child[at + 1] = NULL;
+    if (!one) {
+        *between = separator_of(&cells, cut);
+        parent->child[at + 1] = &sk_cells_build(&cells, cut, cells.count)->node;
+    }
+    sk_leaf_free(left);
+    sk_leaf_free(right);
+    return one;
+}
+
 // Children `at` and `at + 1` become one, or share what they have evenly.
 static void join(sk_tree *tree, sk_inner *parent, uint32_t at)
 {
     sk_tree_node *left = own_child(tree, parent, at), *right = own_child(tree, parent, at + 1);
-    sk_separator *between = &parent->separator[at + 1];
+    sk_separator old = parent->separator[at + 1], new = {0};
     bool one;
     if (left->level == 0) {
-        sk_cells cells;
-        cells.count = 0;
-        cells.bytes = 0;
-        sk_cells_add_leaf(&cells, sk_leaf_of(left), 0, left->count);
-        sk_cells_add_leaf(&cells, sk_leaf_of(right), 0, right->count);
-        one = cells.bytes <= SK_LEAF_BYTES_MAX;
-        uint32_t cut = one ? cells.count : sk_cells_split(&cells, SK_SPLIT_EVEN);
-        parent->child[at] = &sk_cells_build(&cells, 0, cut)->node;
-        if (!one) {
-            sk_separator_release(between);
-            *between = separator_of(&cells, cut);
-            parent->child[at + 1] = &sk_cells_build(&cells, cut, cells.count)->node;
-        }
-        sk_leaf_free(sk_leaf_of(left));
-        sk_leaf_free(sk_leaf_of(right));
+        one = join_leaves(parent, at, &new);
+        sk_separator_release(&old);
     } else {
-        sk_separator up = {0};
-        one = sk_inner_join(sk_inner_of(left), sk_inner_of(right), *between, &up);
-        *between = up;
+        one = sk_inner_join(sk_inner_of(left), sk_inner_of(right), old, &new);
         if (one) sk_inner_free(sk_inner_of(right));
     }
+    parent->separator[at + 1] = (sk_separator){0};
     parent->entries[at] = sk_node_entries(parent->child[at]);
     if (one) {
         sk_inner_cut(parent, at + 1);
     } else {
         parent->entries[at + 1] = sk_node_entries(parent->child[at + 1]);
+        sk_inner_set_separator(parent, at + 1, new);
     }
 }
 

@@ -36,9 +36,8 @@ static void check_node(check *state, const sk_tree_node *node, bool root, sk_sli
         return;
     }
     const sk_inner *inner = sk_inner_of(node);
-    SK_ASSERT(node->level < SK_TREE_DEPTH_MAX);
+    sk_inner_check(inner);
     SK_ASSERT(node->count >= (root ? 2 : SK_INNER_CHILDREN_MIN) && node->count <= SK_INNER_CHILDREN_MAX);
-    SK_ASSERT(sk_separator_slice(&inner->separator[0]).size == 0);
     for (uint32_t i = 0; i < node->count; i++) {
         uint64_t before = state->count;
         sk_slice child_low = i == 0 ? low : sk_separator_slice(&inner->separator[i]);

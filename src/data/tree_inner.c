@@ -63,6 +63,8 @@ sk_inner *sk_inner_copy(const sk_inner *inner)
     sk_inner *copy = sk_inner_open(inner->node.level);
     uint32_t count = inner->node.count;
     copy->node.count = inner->node.count;
+    copy->node.prefix = inner->node.prefix;
+    memcpy(copy->hint, inner->hint, count * sizeof inner->hint[0]);
     memcpy(copy->child, inner->child, count * sizeof inner->child[0]);
     memcpy(copy->entries, inner->entries, count * sizeof inner->entries[0]);
     memcpy(copy->separator, inner->separator, count * sizeof inner->separator[0]);
@@ -81,8 +83,21 @@ void sk_inner_free(sk_inner *inner)
 
 uint32_t sk_inner_find(const sk_inner *inner, sk_slice key)
 {
-    uint32_t low = 1, high = inner->node.count; // the first separator above the key
-    while (low < high) {
+    uint32_t count = inner->node.count;
+    size_t prefix = inner->node.prefix;
+    if (count < 2) return 0;
+    if (prefix > 0) {
+        int order = sk_prefix_order(key, sk_separator_slice(&inner->separator[1]), prefix);
+        if (order != 0) return order < 0 ? 0 : count - 1;
+    }
+    uint32_t wanted = sk_hint_of(key, prefix);
+    uint32_t low = 1 + sk_hints_below(inner->hint + 1, count - 1, wanted);
+    uint32_t high = low;
+    if (low < count && inner->hint[low] == wanted) {
+        high =
+            wanted == UINT32_MAX ? count : low + sk_hints_below(inner->hint + low, count - low, wanted + 1);
+    }
+    while (low < high) { // the first separator above the key, among those with an equal hint
         uint32_t middle = (low + high) / 2;
         if (sk_slice_compare(sk_separator_slice(&inner->separator[middle]), key) <= 0) {
             low = middle + 1;
@@ -93,11 +108,47 @@ uint32_t sk_inner_find(const sk_inner *inner, sk_slice key)
     return low - 1;
 }
 
+// Prefix and hints as the separators are now.
+static void make_hints(sk_inner *inner)
+{
+    uint32_t count = inner->node.count;
+    inner->hint[0] = 0;
+    inner->node.prefix = 0;
+    if (count < 2) return;
+    inner->node.prefix = (uint8_t)sk_common_prefix(sk_separator_slice(&inner->separator[1]),
+                                                   sk_separator_slice(&inner->separator[count - 1]));
+    for (uint32_t i = 1; i < count; i++) {
+        inner->hint[i] = sk_hint_of(sk_separator_slice(&inner->separator[i]), inner->node.prefix);
+    }
+}
+
+// The hint of separator `at`, which is new.
+static void make_hint(sk_inner *inner, uint32_t at)
+{
+    sk_slice separator = sk_separator_slice(&inner->separator[at]);
+    uint32_t other = at > 1 ? 1 : 2;
+    if (inner->node.count <= other ||
+        sk_common_prefix(separator, sk_separator_slice(&inner->separator[other])) < inner->node.prefix) {
+        make_hints(inner);
+    } else {
+        inner->hint[at] = sk_hint_of(separator, inner->node.prefix);
+    }
+}
+
+void sk_inner_set_separator(sk_inner *inner, uint32_t at, sk_separator separator)
+{
+    SK_ASSERT(inner->node.references == 1 && at > 0 && at < inner->node.count);
+    inner->separator[at] = separator;
+    make_hint(inner, at);
+}
+
 void sk_inner_insert(sk_inner *inner, uint32_t at, sk_tree_node *child, sk_separator separator)
 {
     SK_ASSERT(inner->node.references == 1);
     SK_ASSERT(inner->node.count < SK_INNER_CHILDREN_MAX && at <= inner->node.count);
+    SK_ASSERT(at > 0 || inner->node.count == 0);
     uint32_t behind = inner->node.count - at;
+    memmove(&inner->hint[at + 1], &inner->hint[at], behind * sizeof inner->hint[0]);
     memmove(&inner->child[at + 1], &inner->child[at], behind * sizeof inner->child[0]);
     memmove(&inner->entries[at + 1], &inner->entries[at], behind * sizeof inner->entries[0]);
     memmove(&inner->separator[at + 1], &inner->separator[at], behind * sizeof inner->separator[0]);
@@ -105,6 +156,7 @@ void sk_inner_insert(sk_inner *inner, uint32_t at, sk_tree_node *child, sk_separ
     inner->entries[at] = sk_node_entries(child);
     inner->separator[at] = separator;
     inner->node.count++;
+    if (at > 0) make_hint(inner, at);
 }
 
 void sk_inner_cut(sk_inner *inner, uint32_t at)
@@ -113,6 +165,7 @@ void sk_inner_cut(sk_inner *inner, uint32_t at)
     sk_separator_release(&inner->separator[at]);
     inner->node.count--;
     uint32_t behind = inner->node.count - at;
+    memmove(&inner->hint[at], &inner->hint[at + 1], behind * sizeof inner->hint[0]);
     memmove(&inner->child[at], &inner->child[at + 1], behind * sizeof inner->child[0]);
     memmove(&inner->entries[at], &inner->entries[at + 1], behind * sizeof inner->entries[0]);
     memmove(&inner->separator[at], &inner->separator[at + 1], behind * sizeof inner->separator[0]);
@@ -145,12 +198,14 @@ sk_inner *sk_inner_split(sk_inner *inner, uint32_t at, sk_tree_node *child, sk_s
     if (at == SK_INNER_CHILDREN_MAX) left = SK_INNER_CHILDREN_MAX - SK_INNER_CHILDREN_MIN;
     sk_inner *right = sk_inner_open(inner->node.level);
     move_tail(right, inner, left);
+    *up = take_first_separator(right);
+    make_hints(inner);
+    make_hints(right);
     if (at > left) {
         sk_inner_insert(right, at - left, child, separator);
     } else {
         sk_inner_insert(inner, at, child, separator);
     }
-    *up = take_first_separator(right);
     return right;
 }
 
@@ -161,6 +216,7 @@ bool sk_inner_join(sk_inner *left, sk_inner *right, sk_separator between, sk_sep
     right->separator[0] = between;
     if (sum <= SK_INNER_CHILDREN_MAX) {
         move_tail(left, right, 0);
+        make_hints(left);
         return true;
     }
     if (left->node.count < sum / 2) {
@@ -178,5 +234,19 @@ bool sk_inner_join(sk_inner *left, sk_inner *right, sk_separator between, sk_sep
         sk_inner_free(rest);
     }
     *up = take_first_separator(right);
+    make_hints(left);
+    make_hints(right);
     return false;
+}
+
+void sk_inner_check(const sk_inner *inner)
+{
+    SK_ASSERT(inner->node.level > 0 && inner->node.level < SK_TREE_DEPTH_MAX);
+    SK_ASSERT(sk_separator_slice(&inner->separator[0]).size == 0);
+    for (uint32_t i = 1; i < inner->node.count; i++) {
+        sk_slice separator = sk_separator_slice(&inner->separator[i]);
+        SK_ASSERT(inner->hint[i] == sk_hint_of(separator, inner->node.prefix));
+        SK_ASSERT(sk_common_prefix(separator, sk_separator_slice(&inner->separator[1])) >=
+                  inner->node.prefix);
+    }
 }

@@ -4,9 +4,6 @@
 #include "data/tree_node.h"
 
 _Static_assert(sizeof(sk_leaf) == 16, "the header of a leaf is 16 bytes");
-_Static_assert(SK_CELL_SIZE_MAX + SK_SLOT_SIZE < 2 * SK_LEAF_BYTES_MIN,
-               "halves of a full leaf are at least a quarter full");
-
 static uint16_t blobs_of(const sk_entry *entry)
 {
     return (uint16_t)((entry->key_blob != NULL) + (entry->value_blob != NULL));
@@ -59,9 +56,9 @@ void sk_leaf_destroy(sk_leaf *leaf)
     sk_leaf_free(leaf);
 }
 
-bool sk_leaf_find(const sk_leaf *leaf, sk_slice key, uint32_t *index)
+// Among entries [low, high), whose hints are equal.
+static bool find_among(const sk_leaf *leaf, sk_slice key, uint32_t low, uint32_t high, uint32_t *index)
 {
-    uint32_t low = 0, high = leaf->node.count;
     while (low < high) {
         uint32_t middle = (low + high) / 2;
         int order = sk_slice_compare(sk_cell_key(sk_leaf_cell(leaf, middle)), key);
@@ -79,6 +76,28 @@ bool sk_leaf_find(const sk_leaf *leaf, sk_slice key, uint32_t *index)
     return false;
 }
 
+bool sk_leaf_find(const sk_leaf *leaf, sk_slice key, uint32_t *index)
+{
+    uint32_t count = leaf->node.count;
+    size_t prefix = leaf->node.prefix;
+    *index = 0;
+    if (count == 0) return false;
+    uint32_t wanted = sk_hint_of(key, prefix);
+    uint32_t low = sk_hints_below(leaf->hint, count, wanted);
+    *index = low;
+    if (low < count && leaf->hint[low] == wanted) {
+        uint32_t high =
+            wanted == UINT32_MAX ? count : low + sk_hints_below(leaf->hint + low, count - low, wanted + 1);
+        if (find_among(leaf, key, low, high, index)) return true;
+    }
+    // Not there. Where it belongs is right only if it has the prefix; that is looked at last, since a hit
+    // need not.
+    if (prefix == 0) return false;
+    int order = sk_prefix_order(key, sk_cell_key(sk_leaf_cell(leaf, low < count ? low : count - 1)), prefix);
+    if (order != 0) *index = order < 0 ? 0 : count;
+    return false;
+}
+
 // The same entries in a block with room for `bytes`; cells end up in the order of their slots.
 static sk_leaf *move(sk_leaf *leaf, size_t bytes)
 {
@@ -86,19 +105,22 @@ static sk_leaf *move(sk_leaf *leaf, size_t bytes)
     sk_leaf *new = sk_leaf_open(bytes);
     new->node = leaf->node;
     new->blobs = leaf->blobs;
+    memcpy(new->hint, leaf->hint, leaf->node.count * sizeof leaf->hint[0]);
+    const uint16_t *old_slot = sk_leaf_slots(leaf);
+    uint16_t *slot = sk_leaf_slots(new);
     if (leaf->dead == 0) {
         uint16_t cells = (uint16_t)(leaf->capacity - leaf->heap);
         uint16_t by = (uint16_t)(new->capacity - leaf->capacity); // may wrap: the sum does not
         new->heap = (uint16_t)(new->capacity - cells);
         memcpy((uint8_t *)new + new->heap, (const uint8_t *)leaf + leaf->heap, cells);
-        for (uint32_t i = 0; i < leaf->node.count; i++) new->slot[i] = (uint16_t)(leaf->slot[i] + by);
+        for (uint32_t i = 0; i < leaf->node.count; i++) slot[i] = (uint16_t)(old_slot[i] + by);
     } else {
         for (uint32_t i = 0; i < leaf->node.count; i++) {
             sk_entry entry;
             const uint8_t *cell = sk_leaf_cell(leaf, i);
             size_t size = sk_cell_read(cell, &entry);
             new->heap = (uint16_t)(new->heap - size);
-            new->slot[i] = new->heap;
+            slot[i] = new->heap;
             memcpy((uint8_t *)new + new->heap, cell, size);
         }
     }
@@ -111,6 +133,22 @@ static size_t room(const sk_leaf *leaf)
     return leaf->heap - sizeof *leaf - (size_t)leaf->node.count * SK_SLOT_SIZE;
 }
 
+// The key joins the leaf: the common prefix gets shorter, and hints are made anew, if the key does not have
+// it.
+static void adopt_prefix(sk_leaf *leaf, uint32_t near, sk_slice key)
+{
+    uint32_t count = leaf->node.count;
+    if (count == 0) {
+        leaf->node.prefix = (uint8_t)sk_common_prefix(key, key);
+        return;
+    }
+    size_t common = sk_common_prefix(key, sk_cell_key(sk_leaf_cell(leaf, near < count ? near : count - 1)));
+    if (common >= leaf->node.prefix) return;
+    leaf->node.prefix = (uint8_t)common;
+    for (uint32_t i = 0; i < count; i++)
+        leaf->hint[i] = sk_hint_of(sk_cell_key(sk_leaf_cell(leaf, i)), common);
+}
+
 sk_leaf *sk_leaf_insert(sk_leaf *leaf, uint32_t index, const sk_entry *entry)
 {
     SK_ASSERT(leaf->node.references == 1 && index <= leaf->node.count);
@@ -121,11 +159,18 @@ sk_leaf *sk_leaf_insert(sk_leaf *leaf, uint32_t index, const sk_entry *entry)
         size_t wanted = bytes + bytes / 8;
         leaf = move(leaf, wanted < SK_LEAF_BYTES_MAX ? wanted : SK_LEAF_BYTES_MAX);
     }
+    adopt_prefix(leaf, index, entry->key);
     leaf->heap = (uint16_t)(leaf->heap - size);
     sk_cell_write((uint8_t *)leaf + leaf->heap, entry);
-    memmove(&leaf->slot[index + 1], &leaf->slot[index], (leaf->node.count - index) * sizeof leaf->slot[0]);
-    leaf->slot[index] = leaf->heap;
+    uint32_t behind = leaf->node.count - index;
+    uint16_t *old_slot = sk_leaf_slots(leaf);
     leaf->node.count++;
+    uint16_t *slot = sk_leaf_slots(leaf);
+    memmove(slot + index + 1, old_slot + index, behind * sizeof *slot);
+    memmove(slot, old_slot, index * sizeof *slot);
+    memmove(leaf->hint + index + 1, leaf->hint + index, behind * sizeof leaf->hint[0]);
+    slot[index] = leaf->heap;
+    leaf->hint[index] = sk_hint_of(entry->key, leaf->node.prefix);
     leaf->blobs = (uint16_t)(leaf->blobs + blobs_of(entry));
     verify(leaf);
     return leaf;
@@ -136,14 +181,19 @@ void sk_leaf_cut(sk_leaf *leaf, uint32_t index)
     SK_ASSERT(leaf->node.references == 1 && index < leaf->node.count);
     sk_entry entry;
     size_t size = sk_cell_read(sk_leaf_cell(leaf, index), &entry);
-    if (leaf->slot[index] == leaf->heap) {
+    uint16_t *old_slot = sk_leaf_slots(leaf);
+    if (old_slot[index] == leaf->heap) {
         leaf->heap = (uint16_t)(leaf->heap + size);
     } else {
         leaf->dead = (uint16_t)(leaf->dead + size);
     }
     leaf->node.count--;
     leaf->blobs = (uint16_t)(leaf->blobs - blobs_of(&entry));
-    memmove(&leaf->slot[index], &leaf->slot[index + 1], (leaf->node.count - index) * sizeof leaf->slot[0]);
+    uint16_t *slot = sk_leaf_slots(leaf);
+    uint32_t behind = leaf->node.count - index;
+    memmove(leaf->hint + index, leaf->hint + index + 1, behind * sizeof leaf->hint[0]);
+    memmove(slot, old_slot, index * sizeof *slot);
+    memmove(slot + index, old_slot + index + 1, behind * sizeof *slot);
     verify(leaf);
 }
 
@@ -156,7 +206,7 @@ bool sk_leaf_overwrite(sk_leaf *leaf, uint32_t index, const sk_entry *entry)
     if (size > old_size) return false;
     leaf->blobs = (uint16_t)(leaf->blobs - blobs_of(&old) + blobs_of(entry));
     leaf->dead = (uint16_t)(leaf->dead + old_size - size);
-    sk_cell_write((uint8_t *)leaf + leaf->slot[index], entry);
+    sk_cell_write((uint8_t *)leaf + sk_leaf_slots(leaf)[index], entry);
     verify(leaf);
     return true;
 }
@@ -179,14 +229,18 @@ void sk_leaf_check(const sk_leaf *leaf)
     SK_ASSERT(leaf->node.level == 0 && leaf->node.references > 0);
     SK_ASSERT(leaf->heap <= leaf->capacity);
     SK_ASSERT(leaf->heap >= sizeof *leaf + (size_t)leaf->node.count * SK_SLOT_SIZE);
+    const uint16_t *slot = sk_leaf_slots(leaf);
     sk_slice last = {0};
     for (uint32_t i = 0; i < leaf->node.count; i++) {
         sk_entry entry;
-        SK_ASSERT(leaf->slot[i] >= leaf->heap && leaf->slot[i] < leaf->capacity);
+        SK_ASSERT(slot[i] >= leaf->heap && slot[i] < leaf->capacity);
         size_t size = sk_cell_read(sk_leaf_cell(leaf, i), &entry);
-        SK_ASSERT(size == sk_cell_size(&entry) && leaf->slot[i] + size <= leaf->capacity);
+        SK_ASSERT(size == sk_cell_size(&entry) && slot[i] + size <= leaf->capacity);
         SK_ASSERT((entry.key_blob != NULL) == (entry.key.size > SK_KEY_INLINE_MAX));
         SK_ASSERT((entry.value_blob != NULL) == (entry.value.bytes.size > SK_VALUE_INLINE_MAX));
+        SK_ASSERT(leaf->hint[i] == sk_hint_of(entry.key, leaf->node.prefix));
+        SK_ASSERT(i == 0 ? entry.key.size >= leaf->node.prefix
+                         : sk_common_prefix(last, entry.key) >= leaf->node.prefix);
         SK_ASSERT(i == 0 || sk_slice_compare(last, entry.key) < 0);
         last = entry.key;
         cells += size;
@@ -195,61 +249,4 @@ void sk_leaf_check(const sk_leaf *leaf)
     SK_ASSERT(cells + leaf->dead == (size_t)(leaf->capacity - leaf->heap));
     SK_ASSERT(blobs == leaf->blobs);
     SK_ASSERT(sk_leaf_bytes(leaf) <= SK_LEAF_BYTES_MAX);
-}
-
-void sk_cells_add(sk_cells *cells, const uint8_t *cell, size_t size)
-{
-    SK_ASSERT(cells->count < SK_CELLS_MAX);
-    cells->cell[cells->count] = cell;
-    cells->size[cells->count++] = (uint16_t)size;
-    cells->bytes += size + SK_SLOT_SIZE;
-}
-
-void sk_cells_add_leaf(sk_cells *cells, const sk_leaf *leaf, uint32_t from, uint32_t to)
-{
-    for (uint32_t i = from; i < to; i++) {
-        sk_entry entry;
-        const uint8_t *cell = sk_leaf_cell(leaf, i);
-        sk_cells_add(cells, cell, sk_cell_read(cell, &entry));
-    }
-}
-
-uint32_t sk_cells_split(const sk_cells *cells, enum sk_split how)
-{
-    size_t target = how == SK_SPLIT_FULL_LEFT    ? cells->bytes - SK_LEAF_BYTES_MIN
-                    : how == SK_SPLIT_FULL_RIGHT ? SK_LEAF_BYTES_MIN
-                                                 : cells->bytes / 2;
-    // The last cut at or below the target, and the one above it.
-    size_t below = 0;
-    uint32_t left = 0;
-    while (below + cells->size[left] + SK_SLOT_SIZE <= target)
-        below += cells->size[left++] + (size_t)SK_SLOT_SIZE;
-    size_t above = below + cells->size[left] + SK_SLOT_SIZE;
-    bool up =
-        how == SK_SPLIT_FULL_RIGHT ? below < target : how == SK_SPLIT_EVEN && above - target < target - below;
-    if (up) {
-        below = above;
-        left++;
-    }
-    SK_ASSERT(below >= SK_LEAF_BYTES_MIN && below <= SK_LEAF_BYTES_MAX);
-    SK_ASSERT(cells->bytes - below >= SK_LEAF_BYTES_MIN && cells->bytes - below <= SK_LEAF_BYTES_MAX);
-    return left;
-}
-
-sk_leaf *sk_cells_build(const sk_cells *cells, uint32_t from, uint32_t to)
-{
-    size_t bytes = 0;
-    for (uint32_t i = from; i < to; i++) bytes += cells->size[i] + (size_t)SK_SLOT_SIZE;
-    sk_leaf *leaf = sk_leaf_open(bytes);
-    for (uint32_t i = from; i < to; i++) {
-        sk_entry entry;
-        sk_cell_read(cells->cell[i], &entry);
-        leaf->heap = (uint16_t)(leaf->heap - cells->size[i]);
-        leaf->slot[i - from] = leaf->heap;
-        leaf->blobs = (uint16_t)(leaf->blobs + blobs_of(&entry));
-        memcpy((uint8_t *)leaf + leaf->heap, cells->cell[i], cells->size[i]);
-    }
-    leaf->node.count = (uint16_t)(to - from);
-    verify(leaf);
-    return leaf;
 }

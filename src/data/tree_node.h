@@ -1,20 +1,24 @@
 // Private to data/tree*.c: what the nodes of a tree look like in memory.
 //
-// Leaf: one block. Slots grow up, cells grow down; it is allocated to fit and grown in steps of about an
-// eighth, so that a leaf that is only half full costs only half.
+// Leaf: one block. Hints and slots grow up, cells grow down; it is allocated to fit and grown in small steps,
+// so that a leaf that is only half full costs only half.
 //
-//     | node | capacity heap dead blobs | slot slot slot ->      free      <- cell | cell | cell |
-//                                                                         ^ heap                 ^ capacity
+//     | header | hint hint hint | slot slot slot | ->     free     <- | cell | cell | cell |
+//                                                                     ^ heap               ^ capacity
 //
 // Cell: flags, [tag], key size and key (or a blob), [meta], value size and value (or a blob).
 //
-// Inner: fixed arrays of children, counts and separators. separator[i] is greater than all keys below child[i
-// - 1] and not greater than any below child[i]; it is the shortest such prefix. separator[0] is unused and
-// empty.
+// Inner: fixed arrays of children, counts and separators. separator[i] is greater than all keys below
+// child[i - 1] and not greater than any below child[i]; it is the shortest such prefix. separator[0] is
+// unused and empty.
 //
-// Full enough: a leaf has SK_LEAF_BYTES_MIN bytes of slots and cells, an inner node SK_INNER_CHILDREN_MIN
-// children; the root has one entry, or two children. A cell is so much smaller than a leaf that splitting
-// always gives two such halves.
+// Hints: all keys of a leaf (all separators of an inner node) begin with the same `prefix` bytes. A hint is
+// the four bytes behind those, big-endian and padded with 0, so hints are ordered as the keys are, except
+// that different keys can have equal hints. A search compares hints, and keys only where hints are equal.
+//
+// Full enough: a leaf has SK_LEAF_BYTES_MIN bytes of hints, slots and cells, an inner node
+// SK_INNER_CHILDREN_MIN children; the root has one entry, or two children. A cell is so much smaller than a
+// leaf that splitting always gives two such halves.
 #ifndef SK_DATA_TREE_NODE_H
 #define SK_DATA_TREE_NODE_H
 
@@ -28,8 +32,9 @@ enum {
     SK_KEY_INLINE_MAX = 511, // a larger key is a blob, as a larger value is
     SK_SEPARATOR_INLINE_MAX = 23,
     SK_CELL_SIZE_MAX = 1 + 1 + 2 + SK_KEY_INLINE_MAX + 8 + 2 + SK_VALUE_INLINE_MAX,
-    SK_SLOT_SIZE = 2,
-    SK_CELLS_MAX = 1280, // of two leaves that are merged or shared out anew: 5 bytes the least, with its slot
+    SK_SLOT_SIZE = 6, // with the hint
+    SK_PREFIX_MAX = 255,
+    SK_CELLS_MAX = 640, // of two leaves that are joined: the least is 9 bytes, with its slot
 };
 
 // Bytes that are shared instead of copied.
@@ -43,7 +48,7 @@ struct sk_tree_node {
     uint32_t references; // parents and roots
     uint16_t count;      // entries of a leaf, children of an inner node
     uint8_t level;       // 0: leaf
-    uint8_t unused;
+    uint8_t prefix;      // how many bytes all its keys or separators have in common, at least
 };
 
 typedef struct sk_leaf {
@@ -52,7 +57,7 @@ typedef struct sk_leaf {
     uint16_t heap;     // where the lowest cell begins
     uint16_t dead;     // bytes behind `heap` that belong to no cell
     uint16_t blobs;    // that its cells point to
-    uint16_t slot[];
+    uint32_t hint[];   // node.count, then as many uint16_t slots: the offsets of the cells
 } sk_leaf;
 
 typedef struct sk_separator {
@@ -64,6 +69,7 @@ enum { SK_SEPARATOR_IN_BLOB = 255 };
 
 typedef struct sk_inner {
     sk_tree_node node;
+    uint32_t hint[SK_INNER_CHILDREN_MAX];
     sk_tree_node *child[SK_INNER_CHILDREN_MAX];
     uint64_t entries[SK_INNER_CHILDREN_MAX];
     sk_separator separator[SK_INNER_CHILDREN_MAX];
@@ -78,6 +84,43 @@ static inline sk_inner *sk_inner_of(const sk_tree_node *node)
 {
     return (sk_inner *)(void *)node;
 }
+
+// Asks for the lines of a node that a search reads first.
+static inline void sk_node_prefetch(const sk_tree_node *node)
+{
+    for (size_t i = 0; i < 4; i++) __builtin_prefetch((const uint8_t *)node + i * 64);
+}
+
+// ---- tree_hint.c ----
+static inline uint32_t sk_hint_of(sk_slice key, size_t prefix)
+{
+    uint32_t hint = 0;
+    if (key.size >= prefix + 4) {
+        const uint8_t *at = key.data + prefix;
+        return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+    }
+    for (size_t i = 0; i < 4; i++) hint = hint << 8 | (prefix + i < key.size ? key.data[prefix + i] : 0);
+    return hint;
+}
+
+// How many of the ascending hints are less than `wanted`. Without branches: the outcomes are as random as the
+// keys.
+static inline uint32_t sk_hints_below(const uint32_t *hint, uint32_t count, uint32_t wanted)
+{
+    const uint32_t *low = hint;
+    if (count == 0) return 0;
+    while (count > 1) {
+        uint32_t half = count / 2;
+        low += low[half - 1] < wanted ? half : 0;
+        count -= half;
+    }
+    return (uint32_t)(low - hint) + (*low < wanted);
+}
+
+size_t sk_common_prefix(sk_slice a, sk_slice b); // at most SK_PREFIX_MAX
+// `known` begins with the node's prefix. 0: so does the key; else the key is before (-1) or behind (1) all of
+// the node.
+int sk_prefix_order(sk_slice key, sk_slice known, size_t prefix);
 
 // ---- tree_blob.c ----
 sk_blob *sk_blob_make(sk_slice bytes); // one reference, the caller's
@@ -117,12 +160,17 @@ void sk_entry_retain(const sk_entry *entry);
 void sk_entry_release(const sk_entry *entry);
 
 // ---- tree_leaf.c ----
-static inline const uint8_t *sk_leaf_cell(const sk_leaf *leaf, size_t index)
+static inline uint16_t *sk_leaf_slots(const sk_leaf *leaf)
 {
-    return (const uint8_t *)leaf + leaf->slot[index];
+    return (uint16_t *)(void *)(leaf->hint + leaf->node.count);
 }
 
-// Bytes of slots and cells, without what is dead.
+static inline const uint8_t *sk_leaf_cell(const sk_leaf *leaf, size_t index)
+{
+    return (const uint8_t *)leaf + sk_leaf_slots(leaf)[index];
+}
+
+// Bytes of hints, slots and cells, without what is dead.
 static inline size_t sk_leaf_bytes(const sk_leaf *leaf)
 {
     return (size_t)leaf->node.count * SK_SLOT_SIZE + leaf->capacity - leaf->heap - leaf->dead;
@@ -142,6 +190,7 @@ sk_leaf *sk_leaf_shrink(sk_leaf *leaf); // gives memory back when it pays; retur
 sk_leaf *sk_leaf_fit(sk_leaf *leaf);    // gives all back that it can
 void sk_leaf_check(const sk_leaf *leaf);
 
+// ---- tree_cells.c ----
 // Cells in order, from one or two leaves and perhaps a new one: the raw material of split, merge and sharing
 // out.
 typedef struct sk_cells {
@@ -169,6 +218,8 @@ void sk_inner_free(sk_inner *inner);                         // the block alone
 uint32_t sk_inner_find(const sk_inner *inner, sk_slice key); // the child below which `key` belongs
 void sk_inner_insert(sk_inner *inner, uint32_t at, sk_tree_node *child,
                      sk_separator separator); // takes both over
+// The separator of child `at` > 0, taken over; the old one is the caller's.
+void sk_inner_set_separator(sk_inner *inner, uint32_t at, sk_separator separator);
 void sk_inner_cut(sk_inner *inner,
                   uint32_t at); // child `at` > 0 leaves, its separator is released; not the child
 // Inserts into a full node: a new right sibling, and its separator in `up`.
@@ -177,6 +228,8 @@ sk_inner *sk_inner_split(sk_inner *inner, uint32_t at, sk_tree_node *child, sk_s
 // Two neighbours, with the separator between them taken over. True: all is in `left` now and `right` is
 // empty; else they are shared out and `up` is the new separator.
 bool sk_inner_join(sk_inner *left, sk_inner *right, sk_separator between, sk_separator *up);
+
+void sk_inner_check(const sk_inner *inner);
 
 uint64_t sk_node_entries(const sk_tree_node *node);
 
