@@ -1,0 +1,229 @@
+#include "sim/checks.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/hash.h"
+
+enum { SPACES_MAX = 4 };
+
+typedef struct office { // who leads a space in an epoch
+    uint64_t epoch;
+    sk_node_id leader;
+    uint64_t boot;
+} office;
+
+typedef struct mark { // the digest at a position
+    uint64_t digest;
+    sk_node_id seen_by; // first; 0: nobody was seen there
+} mark;
+
+typedef struct space_memory {
+    office *offices; // in order of discovery; few
+    size_t office_count, office_capacity;
+    mark *marks; // by position
+    size_t mark_count;
+    uint64_t committed, committed_epoch; // the furthest that anybody said, and that node's epoch then
+} space_memory;
+
+typedef struct last_look { // at one node's space, in this life
+    uint64_t epoch, committed, applied, looked;
+} last_look;
+
+struct sk_checks {
+    sk_world *world;
+    space_memory spaces[SPACES_MAX];
+    last_look looks[SK_VOTERS_MAX + 1][SPACES_MAX];
+    sk_node_id leader;
+    uint64_t leader_epoch;
+};
+
+sk_checks *sk_checks_open(sk_world *world)
+{
+    sk_checks *checks = sk_alloc_zeroed(sizeof *checks);
+    checks->world = world;
+    return checks;
+}
+
+void sk_checks_close(sk_checks *checks)
+{
+    for (int i = 0; i < SPACES_MAX; i++) {
+        sk_free(checks->spaces[i].offices);
+        sk_free(checks->spaces[i].marks);
+    }
+    sk_free(checks);
+}
+
+static void check_office(sk_checks *checks, const sk_computer *computer, uint32_t space,
+                         const sk_status *status)
+{
+    space_memory *memory = &checks->spaces[space];
+    for (size_t i = memory->office_count; i-- > 0;) {
+        const office *held = &memory->offices[i];
+        if (held->epoch != status->epoch) continue;
+        if (held->leader != computer->id)
+            sk_world_fail(checks->world, SK_VERDICT_WRONG,
+                          "space %" PRIu32 ": nodes %" PRIu32 " and %" PRIu32 " both led epoch %" PRIu64,
+                          space, held->leader, computer->id, status->epoch);
+        else if (held->boot != computer->boots)
+            sk_world_fail(checks->world, SK_VERDICT_WRONG,
+                          "space %" PRIu32 ": node %" PRIu32 " led epoch %" PRIu64 " in two lives", space,
+                          computer->id, status->epoch);
+        return;
+    }
+    if (memory->office_count == memory->office_capacity) {
+        memory->office_capacity = memory->office_capacity ? memory->office_capacity * 2 : 16;
+        memory->offices = sk_realloc(memory->offices, memory->office_capacity * sizeof *memory->offices);
+    }
+    memory->offices[memory->office_count++] =
+        (office){.epoch = status->epoch, .leader = computer->id, .boot = computer->boots};
+    SK_TRACE(&checks->world->trace, "node %" PRIu32 " leads space %" PRIu32 " in epoch %" PRIu64,
+             computer->id, space, status->epoch);
+    if (status->epoch > memory->committed_epoch && status->last < memory->committed)
+        sk_world_fail(checks->world, SK_VERDICT_WRONG,
+                      "space %" PRIu32 ": leader %" PRIu32 " of epoch %" PRIu64
+                      " has positions up to %" PRIu64 ", but %" PRIu64 " were committed",
+                      space, computer->id, status->epoch, status->last, memory->committed);
+}
+
+static void check_digest(sk_checks *checks, const sk_computer *computer, uint32_t space, uint64_t position,
+                         uint64_t digest)
+{
+    space_memory *memory = &checks->spaces[space];
+    if (position >= memory->mark_count) {
+        size_t count = memory->mark_count ? memory->mark_count : 1024;
+        while (count <= position) count *= 2;
+        memory->marks = sk_realloc(memory->marks, count * sizeof *memory->marks);
+        memset(memory->marks + memory->mark_count, 0, (count - memory->mark_count) * sizeof *memory->marks);
+        memory->mark_count = count;
+    }
+    mark *at = &memory->marks[position];
+    if (!at->seen_by) {
+        *at = (mark){.digest = digest, .seen_by = computer->id};
+        return;
+    }
+    checks->world->checked++;
+    if (at->digest != digest)
+        sk_world_fail(checks->world, SK_VERDICT_WRONG,
+                      "space %" PRIu32 ": node %" PRIu32 " differs from node %" PRIu32
+                      " at position %" PRIu64,
+                      space, computer->id, at->seen_by, position);
+}
+
+static void check_order(sk_checks *checks, const sk_computer *computer, const sk_space_facts *facts,
+                        last_look *look)
+{
+    const sk_status *status = &facts->status;
+    const char *wrong = NULL;
+    if (facts->applied > status->applied)
+        wrong = "the machine is ahead of what was applied";
+    else if (status->applied > status->committed)
+        wrong = "applied what is not committed";
+    else if (status->committed > status->last)
+        wrong = "committed what it does not have";
+    else if (status->epoch < look->epoch)
+        wrong = "its epoch went back";
+    else if (status->committed < look->committed)
+        wrong = "what is committed went back";
+    else if (status->applied < look->applied)
+        wrong = "what is applied went back";
+    if (wrong)
+        sk_world_fail(checks->world, SK_VERDICT_WRONG,
+                      "space %" PRIu32 ", node %" PRIu32 ": %s (epoch %" PRIu64 ", last %" PRIu64
+                      ", committed %" PRIu64 ", applied %" PRIu64 ", machine %" PRIu64 ")",
+                      facts->id, computer->id, wrong, status->epoch, status->last, status->committed,
+                      status->applied, facts->applied);
+    look->epoch = status->epoch;
+    look->committed = status->committed;
+    look->applied = status->applied;
+}
+
+static void look_at(sk_checks *checks, const sk_computer *computer, size_t index)
+{
+    sk_space_facts facts = sk_node_space_facts(computer->node, index, false);
+    SK_ASSERT(facts.id < SPACES_MAX);
+    last_look *look = &checks->looks[computer->id][facts.id];
+    space_memory *memory = &checks->spaces[facts.id];
+    check_order(checks, computer, &facts, look);
+    if (facts.status.role == SK_ROLE_LEADER) {
+        check_office(checks, computer, facts.id, &facts.status);
+        if (facts.id == SK_SPACE_DEFAULT && facts.status.epoch >= checks->leader_epoch) {
+            checks->leader = computer->id;
+            checks->leader_epoch = facts.status.epoch;
+        }
+    }
+    if (facts.status.committed > memory->committed) {
+        memory->committed = facts.status.committed;
+        if (facts.status.epoch > memory->committed_epoch) memory->committed_epoch = facts.status.epoch;
+    }
+    if (facts.applied != look->looked) {
+        look->looked = facts.applied;
+        sk_space_facts full = sk_node_space_facts(computer->node, index, true);
+        check_digest(checks, computer, facts.id, full.digest_position, full.digest);
+    }
+    sk_trace_mix(&checks->world->trace, facts.status.epoch, facts.status.last, facts.applied);
+}
+
+void sk_checks_turn(sk_checks *checks, const sk_computer *computer)
+{
+    size_t count = sk_node_space_count(computer->node);
+    for (size_t i = 0; i < count; i++) look_at(checks, computer, i);
+#ifdef SK_VERIFY
+    sk_node_check(computer->node);
+#endif
+}
+
+void sk_checks_stopped(sk_checks *checks, sk_node_id id)
+{
+    memset(checks->looks[id], 0, sizeof checks->looks[id]);
+    if (checks->leader == id) checks->leader = 0;
+}
+
+static bool same(const sk_space_facts *facts, const sk_space_facts *first, sk_node_id id, char *why,
+                 size_t size)
+{
+    const char *wrong = NULL;
+    if (!facts->serving)
+        wrong = facts->why_not ? facts->why_not : "does not serve";
+    else if (facts->status.recovering)
+        wrong = "is recovering";
+    else if (facts->status.committed != facts->status.last)
+        wrong = "has entries that are not committed";
+    else if (facts->applied != first->applied)
+        wrong = "is behind or ahead";
+    else if (facts->digest_position == first->digest_position && facts->digest != first->digest)
+        wrong = "differs";
+    if (wrong)
+        snprintf(why, size,
+                 "node %" PRIu32 ", space %" PRIu32 ": %s (role %d, epoch %" PRIu64 ", last %" PRIu64
+                 ", committed %" PRIu64 ", applied %" PRIu64 " of %" PRIu64 ")",
+                 id, facts->id, wrong, (int)facts->status.role, facts->status.epoch, facts->status.last,
+                 facts->status.committed, facts->applied, first->applied);
+    return !wrong;
+}
+
+bool sk_checks_converged(sk_checks *checks, char *why, size_t size)
+{
+    sk_world *world = checks->world;
+    sk_space_facts first[SPACES_MAX] = {0};
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *computer = &world->computers[id];
+        if (!computer->node || computer->paused) {
+            snprintf(why, size, "node %" PRIu32 " does not run", id);
+            return false;
+        }
+        size_t count = sk_node_space_count(computer->node);
+        for (size_t i = 0; i < count && i < SPACES_MAX; i++) {
+            sk_space_facts facts = sk_node_space_facts(computer->node, i, true);
+            if (id == 1) first[i] = facts;
+            if (!same(&facts, &first[i], id, why, size)) return false;
+        }
+    }
+    return true;
+}
+
+sk_node_id sk_checks_leader(const sk_checks *checks)
+{
+    return checks->leader;
+}

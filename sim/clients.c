@@ -1,0 +1,653 @@
+#include "sim/clients.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "base/ring.h"
+#include "sim/answer.h"
+#include "sim/computer.h"
+#include "sim/connection.h"
+
+enum { LIST_TOKENS_MAX = 100 };
+
+enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST };
+
+typedef struct key {
+    enum key_kind kind;
+    uint32_t writes;   // asked for
+    uint64_t seen;     // register: the value last read or written by anybody; what a compare-and-set expects
+    sk_buffer longest; // list: the longest read
+    uint64_t answered; // audits that have read it
+} key;
+
+typedef struct client {
+    uint32_t id;
+    sk_connection *connection; // NULL: none
+    sk_ring waiting;           // indices of its operations under way, oldest first
+    uint64_t wake;             // number of the wake event that counts
+    sk_node_id preferred;
+    bool proved;      // PROVE: its write got through
+    uint32_t audited; // AUDIT: keys read so far
+    uint32_t own_key; // PROVE: its own register; UINT32_MAX: none yet
+    size_t retry;     // planted bug: an append to be repeated, + 1; 0: none
+} client;
+
+struct sk_clients {
+    sk_world *world;
+    sk_prng prng;
+    bool calm;
+    enum sk_clients_stage stage;
+    uint64_t audits;
+    sk_connections connections;
+    sk_history history;
+    key *keys;
+    uint32_t key_count, key_capacity;
+    uint32_t registers[8], counters[8], lists[8]; // of the workload, swarm.keys of each
+    client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
+    uint32_t count;
+};
+
+static uint32_t key_add(sk_clients *clients, enum key_kind kind)
+{
+    if (clients->key_count == clients->key_capacity) {
+        clients->key_capacity = clients->key_capacity ? clients->key_capacity * 2 : 32;
+        clients->keys = sk_realloc(clients->keys, clients->key_capacity * sizeof *clients->keys);
+    }
+    clients->keys[clients->key_count] = (key){.kind = kind};
+    return clients->key_count++;
+}
+
+static void wake_at(sk_clients *clients, client *one, sk_ns time)
+{
+    sk_world_push(clients->world, time, SK_WORLD_CLIENT, one->id, 0, ++one->wake, NULL);
+}
+
+sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
+{
+    sk_clients *clients = sk_alloc_zeroed(sizeof *clients);
+    clients->world = world;
+    clients->prng = prng;
+    clients->count = world->swarm.client_count;
+    SK_ASSERT(clients->count <= SK_SWARM_CLIENTS_MAX && world->swarm.keys <= 8);
+    sk_connections_init(&clients->connections, world);
+    for (uint32_t i = 0; i < world->swarm.keys; i++) {
+        clients->registers[i] = key_add(clients, KEY_REGISTER);
+        clients->counters[i] = key_add(clients, KEY_COUNTER);
+        clients->lists[i] = key_add(clients, KEY_LIST);
+    }
+    for (uint32_t i = 0; i <= clients->count; i++) {
+        client *one = &clients->list[i];
+        one->id = i;
+        one->own_key = UINT32_MAX;
+        one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+        sk_ring_init(&one->waiting, sizeof(size_t));
+        if (i < clients->count) wake_at(clients, one, sk_prng_below(&clients->prng, SK_S));
+    }
+    return clients;
+}
+
+void sk_clients_close(sk_clients *clients)
+{
+    sk_connections_deinit(&clients->connections);
+    for (uint32_t i = 0; i <= clients->count; i++) sk_ring_deinit(&clients->list[i].waiting);
+    for (uint32_t i = 0; i < clients->key_count; i++) sk_buffer_deinit(&clients->keys[i].longest);
+    sk_free(clients->keys);
+    sk_history_deinit(&clients->history);
+    sk_free(clients);
+}
+
+// ---- Asking ----
+
+static sk_ns draw_delay(sk_clients *clients)
+{
+    const sk_swarm *swarm = &clients->world->swarm;
+    return 20 * SK_US +
+           sk_swarm_around(&clients->prng, clients->calm ? 100 * SK_US : swarm->delay_mean / 4 + 1024);
+}
+
+static void key_name(const sk_clients *clients, uint32_t index, char out[16])
+{
+    static const char letters[] = {'r', 'c', 'a'};
+    snprintf(out, 16, "%c%" PRIu32, letters[clients->keys[index].kind], index);
+}
+
+static void write_argument(sk_buffer *out, const char *text, size_t padding)
+{
+    size_t size = strlen(text);
+    sk_buffer_printf(out, "$%zu\r\n%s", size + padding, text);
+    memset(sk_buffer_reserve(out, padding + 2), 'x', padding);
+    out->size += padding;
+    sk_buffer_append_text(out, "\r\n");
+}
+
+// A compare-and-set must name the bytes that it expects: padding follows from the value alone.
+static size_t padding_of(const sk_clients *clients, uint64_t value)
+{
+    uint64_t mixed = sk_hash_mix(clients->world->swarm.seed, value);
+    return (size_t)((mixed >> 20) % (clients->world->swarm.value_size_max + 1));
+}
+
+static void value_text(uint64_t value, char out[32])
+{
+    snprintf(out, 32, "v%" PRIu64 ".", value);
+}
+
+static void write_request(sk_clients *clients, const sk_operation *op, sk_buffer *out)
+{
+    char name[16], text[32];
+    key_name(clients, op->key, name);
+    bool write =
+        op->kind == SK_OPERATION_SET || op->kind == SK_OPERATION_CAS || op->kind == SK_OPERATION_APPEND;
+    int count = op->kind == SK_OPERATION_CAS ? 5 : write ? 3 : 2;
+    static const char *const verbs[] = {"SET", "GET", "SET", "INCR", "GET", "APPEND", "GET"};
+    sk_buffer_printf(out, "*%d\r\n", count);
+    write_argument(out, verbs[op->kind], 0);
+    write_argument(out, name, 0);
+    if (op->kind == SK_OPERATION_APPEND) {
+        sk_history_token(text, op->value);
+        write_argument(out, text, 0);
+    } else if (write) {
+        value_text(op->value, text);
+        write_argument(out, text, padding_of(clients, op->value));
+    }
+    if (op->kind != SK_OPERATION_CAS) return;
+    write_argument(out, "IFEQ", 0);
+    value_text(op->expect, text);
+    write_argument(out, text, padding_of(clients, op->expect));
+}
+
+static void send_bytes(sk_clients *clients, client *one, sk_slice bytes)
+{
+    sk_ns delay = draw_delay(clients);
+    bool dribble = !clients->calm && clients->world->swarm.fault[SK_FAULT_CLIENT_DRIBBLE] && bytes.size > 1 &&
+                   sk_prng_chance(&clients->prng, 1, 8);
+    if (dribble) {
+        sk_world_count(clients->world, SK_FAULT_CLIENT_DRIBBLE);
+        size_t cut = (size_t)sk_prng_between(&clients->prng, 1, bytes.size - 1);
+        sk_connection_send(&clients->connections, one->connection, true, sk_slice_make(bytes.data, cut),
+                           false, delay);
+        bytes = sk_slice_make(bytes.data + cut, bytes.size - cut);
+        delay += sk_prng_below(&clients->prng, 20 * SK_MS);
+    }
+    sk_connection_send(&clients->connections, one->connection, true, bytes, false, delay);
+}
+
+static void ask(sk_clients *clients, client *one, sk_operation op)
+{
+    op.client = one->id;
+    op.connection = one->connection->number;
+    op.value = clients->history.count + 1;
+    op.start = clients->world->now;
+    op.end = SK_NEVER;
+    if (one->retry && op.kind == SK_OPERATION_APPEND) op = clients->history.list[one->retry - 1];
+    size_t index = one->retry && op.outcome == SK_OUTCOME_UNKNOWN ? one->retry - 1
+                                                                  : sk_history_add(&clients->history, op);
+    one->retry = 0;
+    *(size_t *)sk_ring_push(&one->waiting) = index;
+    sk_buffer bytes = {0};
+    write_request(clients, &op, &bytes);
+    sk_trace_mix(&clients->world->trace, SK_WORLD_CLIENT, one->id,
+                 sk_hash64(op.connection, bytes.data, bytes.size));
+    if (clients->world->trace.lines) {
+        char name[16];
+        key_name(clients, op.key, name);
+        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET"};
+        SK_TRACE(&clients->world->trace,
+                 "client %" PRIu32 " asks %" PRIu32 ": #%" PRIu64 " %s %s (expects %" PRIu64 ")", one->id,
+                 one->connection->to, op.value, verbs[op.kind], name, op.expect);
+    }
+    send_bytes(clients, one, sk_buffer_slice(&bytes));
+    sk_buffer_deinit(&bytes);
+}
+
+static uint32_t list_key(sk_clients *clients, uint32_t slot)
+{
+    if (clients->keys[clients->lists[slot]].writes >= LIST_TOKENS_MAX)
+        clients->lists[slot] = key_add(clients, KEY_LIST);
+    return clients->lists[slot];
+}
+
+static sk_operation draw_operation(sk_clients *clients)
+{
+    const sk_swarm *swarm = &clients->world->swarm;
+    uint32_t slot = (uint32_t)sk_prng_below(&clients->prng, swarm->keys);
+    uint32_t writes = swarm->weight_set + swarm->weight_cas + swarm->weight_increment + swarm->weight_append;
+    uint64_t lot = sk_prng_below(&clients->prng, writes + swarm->weight_get);
+    uint32_t at = swarm->weight_set;
+    if (lot < at) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
+    if (lot < (at += swarm->weight_cas)) {
+        uint64_t seen = clients->keys[clients->registers[slot]].seen;
+        if (!seen) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
+        return (sk_operation){.kind = SK_OPERATION_CAS, .key = clients->registers[slot], .expect = seen};
+    }
+    if (lot < (at += swarm->weight_increment))
+        return (sk_operation){.kind = SK_OPERATION_INCREMENT, .key = clients->counters[slot]};
+    if (lot < (at += swarm->weight_append))
+        return (sk_operation){.kind = SK_OPERATION_APPEND, .key = list_key(clients, slot)};
+    switch (sk_prng_below(&clients->prng, 3)) {
+    case 0:
+        return (sk_operation){.kind = SK_OPERATION_GET, .key = clients->registers[slot]};
+    case 1:
+        return (sk_operation){.kind = SK_OPERATION_COUNT, .key = clients->counters[slot]};
+    default:
+        return (sk_operation){.kind = SK_OPERATION_LIST, .key = clients->lists[slot]};
+    }
+}
+
+static sk_operation draw_read(const sk_clients *clients, uint32_t index)
+{
+    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST};
+    return (sk_operation){.kind = reads[clients->keys[index].kind], .key = index};
+}
+
+// ---- Connecting, letting go ----
+
+static bool connect(sk_clients *clients, client *one)
+{
+    sk_world *world = clients->world;
+    sk_node_id to = one->preferred;
+    if (!sk_computer_up(&world->computers[to])) {
+        one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+        return false;
+    }
+    one->connection = sk_connection_open(&clients->connections, one->id, to);
+    return true;
+}
+
+static void forget(sk_clients *clients, client *one)
+{
+    for (size_t i = 0; i < one->waiting.count; i++) {
+        size_t index = *(size_t *)sk_ring_at(&one->waiting, i);
+        sk_operation *op = &clients->history.list[index];
+        op->outcome = SK_OUTCOME_UNKNOWN;
+        if (clients->world->plant == SK_PLANT_BLIND_RETRY && op->kind == SK_OPERATION_APPEND)
+            one->retry = index + 1;
+    }
+    sk_ring_pop_front(&one->waiting, one->waiting.count);
+}
+
+// What was under way is of unknown outcome.
+static void leave(sk_clients *clients, client *one, bool tell)
+{
+    forget(clients, one);
+    sk_connection *connection = one->connection;
+    if (!connection) return;
+    one->connection = NULL;
+    connection->client_open = false;
+    if (tell)
+        sk_connection_send(&clients->connections, connection, true, (sk_slice){0}, true, draw_delay(clients));
+    // An end that the node never saw is let go when the parcel arrives.
+    else
+        sk_connection_let_go(connection);
+}
+
+static sk_ns time_limit(const sk_clients *clients)
+{
+    if (!clients->calm || clients->stage == SK_CLIENTS_WORK) return clients->world->swarm.client_timeout;
+    return clients->world->swarm.request_timeout + SK_S; // long enough for any answer
+}
+
+static bool too_late(sk_clients *clients, client *one)
+{
+    if (!one->waiting.count) return false;
+    const sk_operation *oldest = &clients->history.list[*(size_t *)sk_ring_at(&one->waiting, 0)];
+    return clients->world->now >= oldest->start + time_limit(clients);
+}
+
+static void misbehave(sk_clients *clients, client *one)
+{
+    const bool *on = clients->world->swarm.fault;
+    sk_world *world = clients->world;
+    if (clients->calm || !one->connection) return;
+    if (on[SK_FAULT_CLIENT_SWITCH] && !one->waiting.count && sk_prng_chance(&clients->prng, 1, 16)) {
+        sk_world_count(world, SK_FAULT_CLIENT_SWITCH);
+        leave(clients, one, true);
+        one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+    } else if (on[SK_FAULT_CLIENT_ABANDON] && one->waiting.count && sk_prng_chance(&clients->prng, 1, 32)) {
+        sk_world_count(world, SK_FAULT_CLIENT_ABANDON);
+        leave(clients, one, true);
+    }
+}
+
+// ---- A client's turn ----
+
+static void work(sk_clients *clients, client *one)
+{
+    uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, clients->world->swarm.pipeline_max);
+    if (one->waiting.count >= depth) return;
+    if (depth > 1) sk_world_count(clients->world, SK_FAULT_CLIENT_PIPELINE);
+    while (one->waiting.count < depth) {
+        sk_operation op = draw_operation(clients);
+        if (padding_of(clients, clients->history.count + 1) > 1000 && op.kind == SK_OPERATION_SET)
+            sk_world_count(clients->world, SK_FAULT_CLIENT_HUGE);
+        clients->keys[op.key].writes++;
+        ask(clients, one, op);
+    }
+}
+
+static void prove(sk_clients *clients, client *one)
+{
+    if (one->waiting.count || one->proved || one->id == clients->count) return;
+    if (one->own_key == UINT32_MAX) one->own_key = key_add(clients, KEY_REGISTER);
+    ask(clients, one, (sk_operation){.kind = SK_OPERATION_SET, .key = one->own_key});
+}
+
+static void audit(sk_clients *clients, client *one)
+{
+    if (one->waiting.count || one->id != clients->count || one->audited >= clients->key_count) return;
+    ask(clients, one, draw_read(clients, one->audited));
+}
+
+static void on_client(sk_clients *clients, client *one)
+{
+    sk_world *world = clients->world;
+    if (too_late(clients, one)) {
+        SK_TRACE(&world->trace, "client %" PRIu32 " gives up waiting for %" PRIu32, one->id, one->preferred);
+        if (world->swarm.fault[SK_FAULT_CLIENT_TIMEOUT]) sk_world_count(world, SK_FAULT_CLIENT_TIMEOUT);
+        leave(clients, one, true);
+        if (sk_prng_chance(&clients->prng, 1, 2))
+            one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+    }
+    misbehave(clients, one);
+    if (!one->connection && !connect(clients, one)) {
+        wake_at(clients, one, world->now + 20 * SK_MS);
+        return;
+    }
+    switch (clients->stage) {
+    case SK_CLIENTS_WORK:
+        work(clients, one);
+        break;
+    case SK_CLIENTS_PROVE:
+        prove(clients, one);
+        break;
+    case SK_CLIENTS_AUDIT:
+        audit(clients, one);
+        break;
+    }
+    wake_at(clients, one, world->now + (one->waiting.count ? time_limit(clients) / 4 : 50 * SK_MS) + 1);
+}
+
+// ---- Answers ----
+
+static void count_answer(sk_clients *clients, const sk_operation *op, const sk_answer *answer)
+{
+    key *about = &clients->keys[op->key];
+    if (op->kind == SK_OPERATION_SET || (op->kind == SK_OPERATION_CAS && op->result)) about->seen = op->value;
+    if (op->kind == SK_OPERATION_GET && op->result) about->seen = op->result;
+    if (op->kind == SK_OPERATION_LIST && answer->text.size > about->longest.size) {
+        sk_buffer_clear(&about->longest);
+        sk_buffer_append_slice(&about->longest, answer->text);
+    }
+}
+
+static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer *answer)
+{
+    enum sk_plant plant = clients->world->plant;
+    if (plant == SK_PLANT_PHANTOM_ACK && answer->kind == SK_ANSWER_REFUSED && op->kind == SK_OPERATION_SET)
+        *answer = (sk_answer){.kind = SK_ANSWER_OK};
+    const key *about = &clients->keys[op->key];
+    if (plant == SK_PLANT_STALE_READ && op->kind == SK_OPERATION_LIST && answer->kind == SK_ANSWER_TEXT &&
+        about->longest.size > 2 * SK_TOKEN_SIZE && sk_prng_chance(&clients->prng, 1, 20))
+        answer->text = sk_slice_make(about->longest.data, about->longest.size - 2 * SK_TOKEN_SIZE);
+}
+
+static void finished(sk_clients *clients, client *one, const sk_operation *op)
+{
+    bool fine = op->outcome == SK_OUTCOME_OK;
+    if (clients->stage == SK_CLIENTS_PROVE && op->key == one->own_key && fine) one->proved = true;
+    if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
+        one->audited++;
+    sk_world *world = clients->world;
+    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? sk_swarm_around(&clients->prng, world->swarm.think_mean)
+                  : fine                            ? 0
+                                                    : 50 * SK_MS;
+    if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
+}
+
+static void on_answer(sk_clients *clients, client *one, sk_answer answer)
+{
+    sk_world *world = clients->world;
+    if (!one->waiting.count) {
+        if (answer.kind == SK_ANSWER_REFUSED) return; // too many clients, said before anything was asked
+        sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 " got an answer that it did not ask for",
+                      one->id);
+        return;
+    }
+    size_t index = *(size_t *)sk_ring_at(&one->waiting, 0);
+    sk_ring_pop_front(&one->waiting, 1);
+    sk_operation *op = &clients->history.list[index];
+    alter_answer(clients, op, &answer);
+    char problem[160];
+    if (!sk_answer_settle(&answer, op, problem, sizeof problem)) {
+        sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 ", operation #%" PRIu64 ": %s", one->id,
+                      op->value, problem);
+        return;
+    }
+    op->end = op->outcome == SK_OUTCOME_UNKNOWN ? SK_NEVER : world->now;
+    SK_TRACE(&world->trace, "client %" PRIu32 " #%" PRIu64 ": %s %" PRIu64, one->id, op->value,
+             op->outcome == SK_OUTCOME_OK       ? "ok"
+             : op->outcome == SK_OUTCOME_FAILED ? "refused"
+                                                : "unknown",
+             op->result);
+    if (op->outcome == SK_OUTCOME_OK) count_answer(clients, op, &answer);
+    if (op->outcome == SK_OUTCOME_FAILED && answer.kind == SK_ANSWER_FULL && op->key == one->own_key)
+        one->proved = true; // a space that is full says so at once: that is an answer
+    finished(clients, one, op);
+}
+
+static void on_reply(sk_clients *clients, const sk_parcel *parcel)
+{
+    sk_connection *connection = sk_connection_find(&clients->connections, parcel->connection);
+    if (!connection || !connection->client_open) return;
+    client *one = &clients->list[connection->client];
+    SK_ASSERT(one->connection == connection);
+    sk_buffer_append(&connection->replies, parcel->bytes, parcel->size);
+    for (;;) {
+        sk_answer answer;
+        size_t used;
+        int complete = sk_answer_parse(sk_buffer_slice(&connection->replies), &answer, &used);
+        if (complete < 0) {
+            sk_world_fail(clients->world, SK_VERDICT_WRONG, "client %" PRIu32 " got bytes that are no reply",
+                          one->id);
+            return;
+        }
+        if (!complete || clients->world->over) break;
+        on_answer(clients, one, answer);
+        sk_buffer_consume(&connection->replies, used);
+    }
+    if (!parcel->end) return;
+    leave(clients, one, false);
+    wake_at(clients, one, clients->world->now + 10 * SK_MS + sk_prng_below(&clients->prng, 50 * SK_MS));
+    one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, clients->world->computer_count);
+}
+
+static void on_request(sk_clients *clients, const sk_parcel *parcel)
+{
+    sk_connection *connection = sk_connection_find(&clients->connections, parcel->connection);
+    if (connection) sk_connection_arrive(&clients->connections, connection, parcel);
+}
+
+// ---- The node's end ----
+
+static void take_output(sk_clients *clients, sk_connection *connection, sk_buffer *out, size_t size)
+{
+    sk_connection_send(&clients->connections, connection, false, sk_slice_make(out->data, size), false,
+                       draw_delay(clients));
+    sk_buffer_consume(out, size);
+}
+
+void sk_clients_output(sk_clients *clients, void *handle, sk_buffer *out)
+{
+    sk_connection *connection = handle;
+    if (connection->waiting || !out->size) return; // the slow reader comes when it comes
+    bool slow = !clients->calm && clients->world->swarm.fault[SK_FAULT_CLIENT_SLOW_READ] &&
+                sk_prng_chance(&clients->prng, 1, 10);
+    size_t size = slow ? (size_t)sk_prng_below(&clients->prng, out->size) : out->size;
+    take_output(clients, connection, out, size);
+    if (!out->size) return;
+    sk_world_count(clients->world, SK_FAULT_CLIENT_SLOW_READ);
+    connection->waiting = out;
+    sk_world_push(clients->world, clients->world->now + sk_swarm_around(&clients->prng, 100 * SK_MS),
+                  SK_WORLD_SLOW_READ, connection->client, 0, connection->number, NULL);
+}
+
+static void on_slow_read(sk_clients *clients, uint64_t number)
+{
+    sk_connection *connection = sk_connection_find(&clients->connections, number);
+    if (!connection || !connection->node_open || !connection->waiting) return;
+    sk_computer *computer = &clients->world->computers[connection->to];
+    if (!sk_computer_running(computer)) {
+        sk_world_push(clients->world, clients->world->now + 10 * SK_MS, SK_WORLD_SLOW_READ,
+                      connection->client, 0, number, NULL);
+        return;
+    }
+    sk_buffer *out = connection->waiting;
+    connection->waiting = NULL;
+    sk_computer_input(computer);
+    if (out->size) take_output(clients, connection, out, out->size);
+    sk_node_client_drained(computer->node, connection->side);
+}
+
+void sk_clients_node_closes(sk_clients *clients, void *handle, sk_buffer *out)
+{
+    sk_connection *connection = handle;
+    SK_ASSERT(connection->node_open);
+    connection->node_open = false;
+    connection->refused = true;
+    connection->side = NULL;
+    connection->waiting = NULL;
+    sk_connection_send(&clients->connections, connection, false, sk_buffer_slice(out), true,
+                       draw_delay(clients));
+    sk_buffer_deinit(out);
+    sk_connection_let_go(connection);
+}
+
+void sk_clients_node_resumes(sk_clients *clients, void *handle)
+{
+    sk_connection *connection = handle;
+    SK_ASSERT(connection->node_open);
+    sk_parcel *parcel = sk_alloc(sizeof *parcel);
+    *parcel = (sk_parcel){.connection = connection->number};
+    sk_world_push(clients->world, clients->world->now, SK_WORLD_REQUEST, connection->to, connection->client,
+                  0, parcel);
+}
+
+void sk_clients_stopped(sk_clients *clients, sk_node_id id)
+{
+    for (sk_list *at = clients->connections.all.next, *next; at != &clients->connections.all; at = next) {
+        next = at->next;
+        sk_connection *connection = SK_CONTAINER(at, sk_connection, link);
+        if (connection->to != id || connection->refused) continue;
+        connection->refused = true;
+        connection->node_open = false;
+        connection->side = NULL;
+        connection->waiting = NULL;
+        if (connection->client_open)
+            sk_connection_send(&clients->connections, connection, false, (sk_slice){0}, true,
+                               draw_delay(clients));
+        sk_connection_let_go(connection);
+    }
+}
+
+void sk_clients_resumed(sk_clients *clients, sk_node_id id)
+{
+    for (sk_list *at = clients->connections.all.next, *next; at != &clients->connections.all; at = next) {
+        next = at->next;
+        sk_connection *connection = SK_CONTAINER(at, sk_connection, link);
+        if (connection->to == id) sk_connection_feed(&clients->connections, connection);
+    }
+}
+
+// ---- For the world ----
+
+void sk_clients_event(sk_clients *clients, const sk_heap_event *event)
+{
+    switch ((enum sk_world_event)event->kind) {
+    case SK_WORLD_CLIENT:
+        if (clients->list[event->a].wake == event->c) on_client(clients, &clients->list[event->a]);
+        break;
+    case SK_WORLD_REQUEST:
+        on_request(clients, event->pointer);
+        sk_free(event->pointer);
+        break;
+    case SK_WORLD_REPLY:
+        on_reply(clients, event->pointer);
+        sk_free(event->pointer);
+        break;
+    case SK_WORLD_SLOW_READ:
+        on_slow_read(clients, event->c);
+        break;
+    default:
+        SK_UNREACHABLE();
+    }
+}
+
+void sk_clients_calm(sk_clients *clients, bool calm)
+{
+    clients->calm = calm;
+}
+
+void sk_clients_stage_set(sk_clients *clients, enum sk_clients_stage stage)
+{
+    clients->stage = stage;
+    for (uint32_t i = 0; i <= clients->count; i++) {
+        client *one = &clients->list[i];
+        one->proved = false;
+        one->audited = 0;
+        one->retry = 0;
+        if (stage == SK_CLIENTS_AUDIT && i < clients->count) continue;
+        wake_at(clients, one, clients->world->now + 1 + i);
+    }
+}
+
+bool sk_clients_stage_done(const sk_clients *clients)
+{
+    if (clients->stage == SK_CLIENTS_AUDIT)
+        return clients->list[clients->count].audited >= clients->key_count;
+    if (clients->stage == SK_CLIENTS_WORK) return true;
+    for (uint32_t i = 0; i < clients->count; i++) {
+        if (!clients->list[i].proved) return false;
+    }
+    return true;
+}
+
+void sk_clients_describe(const sk_clients *clients, char *out, size_t size)
+{
+    out[0] = 0;
+    if (clients->stage == SK_CLIENTS_AUDIT) {
+        snprintf(out, size, "the audit has read %" PRIu32 " of %" PRIu32 " keys",
+                 clients->list[clients->count].audited, clients->key_count);
+        return;
+    }
+    for (uint32_t i = 0; i < clients->count; i++) {
+        if (clients->list[i].proved) continue;
+        snprintf(out, size, "client %" PRIu32 " (at node %" PRIu32 ") gets no write through", i,
+                 clients->list[i].preferred);
+        return;
+    }
+}
+
+size_t sk_clients_operations(const sk_clients *clients)
+{
+    return clients->history.count;
+}
+
+void sk_clients_check(sk_clients *clients)
+{
+    char problem[240] = "";
+    for (uint32_t i = 0; i < clients->key_count; i++) {
+        const key *one = &clients->keys[i];
+        bool fine = true;
+        if (one->kind == KEY_REGISTER)
+            fine = sk_history_check_register(&clients->history, i, problem, sizeof problem);
+        if (one->kind == KEY_COUNTER)
+            fine = sk_history_check_counter(&clients->history, i, problem, sizeof problem);
+        if (one->kind == KEY_LIST)
+            fine = sk_history_check_list(&clients->history, i, sk_buffer_slice(&one->longest), problem,
+                                         sizeof problem);
+        if (!fine) sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
+    }
+}

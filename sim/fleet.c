@@ -1,0 +1,205 @@
+#include "sim/fleet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/assert.h"
+#include "sim/clients.h"
+
+// What a worker shares with its parent.
+typedef struct worker {
+    pid_t pid;
+    atomic_uint_fast64_t seed;  // under way; 0: none
+    atomic_uint_fast64_t since; // real milliseconds
+    bool busy;
+    sk_fleet_totals totals;
+    uint32_t failure_count;
+    sk_fleet_failure failures[SK_FLEET_FAILURES_MAX];
+} worker;
+
+typedef struct fleet {
+    atomic_uint_fast64_t next;
+    atomic_bool stop;
+    worker workers[SK_FLEET_JOBS_MAX];
+} fleet;
+
+static uint64_t real_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static void note_failure(worker *self, uint64_t seed, enum sk_verdict verdict, const char *problem)
+{
+    if (self->failure_count < SK_FLEET_FAILURES_MAX) {
+        sk_fleet_failure *failure = &self->failures[self->failure_count];
+        *failure = (sk_fleet_failure){.seed = seed, .verdict = verdict};
+        snprintf(failure->problem, sizeof failure->problem, "%s", problem);
+    }
+    self->failure_count++;
+}
+
+static void run_seed(const sk_fleet_options *options, worker *self, uint64_t seed)
+{
+    sk_swarm swarm;
+    sk_swarm_draw(&swarm, seed, options->nodes);
+    sk_world *world = sk_world_open(&swarm, options->plant, options->events_max, NULL);
+    enum sk_verdict verdict = sk_world_run(world);
+    sk_fleet_totals *totals = &self->totals;
+    totals->schedules++;
+    totals->events += world->events;
+    totals->virtual_ns += world->now;
+    totals->checked += world->checked;
+    totals->operations += sk_clients_operations(world->clients);
+    for (int i = 0; i < SK_FAULT_END; i++) {
+        totals->faults[i] += world->faults[i];
+        totals->fault_schedules[i] += world->faults[i] > 0;
+    }
+    if (verdict != SK_VERDICT_OK) note_failure(self, seed, verdict, world->problem);
+    sk_world_close(world);
+}
+
+static _Noreturn void work(const sk_fleet_options *options, fleet *shared, worker *self)
+{
+    for (;;) {
+        uint64_t seed = atomic_fetch_add(&shared->next, 1);
+        if (seed > options->last || atomic_load(&shared->stop)) break;
+        atomic_store(&self->since, real_ms());
+        atomic_store(&self->seed, seed + 1);
+        uint32_t failures = self->failure_count;
+        run_seed(options, self, seed);
+        atomic_store(&self->seed, 0);
+        if (self->failure_count > failures && !options->keep_going) atomic_store(&shared->stop, true);
+    }
+    _exit(0);
+}
+
+static void start(const sk_fleet_options *options, fleet *shared, worker *self)
+{
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) work(options, shared, self);
+    if (pid < 0) {
+        perror("fork");
+        exit(1);
+    }
+    self->pid = pid;
+    self->busy = true;
+}
+
+static void on_exit_of(const sk_fleet_options *options, fleet *shared, worker *self, int status)
+{
+    self->busy = false;
+    uint64_t seed = atomic_exchange(&self->seed, 0);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return;
+    char problem[80];
+    bool looped = WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM;
+    if (looped)
+        snprintf(problem, sizeof problem, "no end within %" PRIu32 " s of real time", options->seconds_max);
+    else if (WIFSIGNALED(status))
+        snprintf(problem, sizeof problem, "the process died of signal %d", WTERMSIG(status));
+    else
+        snprintf(problem, sizeof problem, "the process ended with status %d", WEXITSTATUS(status));
+    SK_ASSERT(seed > 0);
+    self->totals.schedules++;
+    note_failure(self, seed - 1, looped ? SK_VERDICT_STUCK : SK_VERDICT_CRASH, problem);
+    if (!options->keep_going) atomic_store(&shared->stop, true);
+    if (!atomic_load(&shared->stop)) start(options, shared, self);
+}
+
+static void show_progress(const sk_fleet_options *options, const fleet *shared, uint64_t begun)
+{
+    uint64_t done = 0, events = 0, failures = 0, all = options->last - options->first + 1;
+    for (uint32_t i = 0; i < options->jobs; i++) {
+        done += shared->workers[i].totals.schedules;
+        events += shared->workers[i].totals.events;
+        failures += shared->workers[i].failure_count;
+    }
+    double seconds = (double)(real_ms() - begun) / 1000;
+    double left = done ? seconds / (double)done * (double)(all - done) : 0;
+    fprintf(stderr,
+            "\r%" PRIu64 " of %" PRIu64 " schedules, %.1f/s, %.0f k events/s, %" PRIu64
+            " failed, %.0f s left   ",
+            done, all, (double)done / seconds, (double)events / seconds / 1000, failures, left);
+}
+
+// A worker that has been at one seed for too long gets SIGALRM.
+static void watch(const sk_fleet_options *options, fleet *shared)
+{
+    for (uint32_t i = 0; i < options->jobs; i++) {
+        worker *self = &shared->workers[i];
+        if (!self->busy || !atomic_load(&self->seed)) continue;
+        if (real_ms() - atomic_load(&self->since) > options->seconds_max * 1000ull) kill(self->pid, SIGALRM);
+    }
+}
+
+static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t begun)
+{
+    for (uint32_t rounds = 0;; rounds++) {
+        int status;
+        pid_t pid = waitpid(-1, &status, WNOHANG);
+        if (pid < 0 && errno == ECHILD) return;
+        for (uint32_t i = 0; pid > 0 && i < options->jobs; i++) {
+            if (shared->workers[i].busy && shared->workers[i].pid == pid)
+                on_exit_of(options, shared, &shared->workers[i], status);
+        }
+        if (pid > 0) continue;
+        if (options->progress && rounds % 50 == 10) show_progress(options, shared, begun);
+        watch(options, shared);
+        usleep(10000);
+    }
+}
+
+static int by_seed(const void *left, const void *right)
+{
+    const sk_fleet_failure *a = left, *b = right;
+    return a->seed < b->seed ? -1 : a->seed > b->seed;
+}
+
+static void gather(const fleet *shared, uint32_t jobs, sk_fleet_report *report)
+{
+    uint32_t told = 0;
+    for (uint32_t i = 0; i < jobs; i++) {
+        const worker *one = &shared->workers[i];
+        report->totals.schedules += one->totals.schedules;
+        report->totals.events += one->totals.events;
+        report->totals.operations += one->totals.operations;
+        report->totals.virtual_ns += one->totals.virtual_ns;
+        report->totals.checked += one->totals.checked;
+        for (int k = 0; k < SK_FAULT_END; k++) {
+            report->totals.faults[k] += one->totals.faults[k];
+            report->totals.fault_schedules[k] += one->totals.fault_schedules[k];
+        }
+        for (uint32_t k = 0;
+             k < one->failure_count && k < SK_FLEET_FAILURES_MAX && told < SK_FLEET_FAILURES_MAX; k++)
+            report->failures[told++] = one->failures[k];
+        report->failure_count += one->failure_count;
+    }
+    qsort(report->failures, told, sizeof *report->failures, by_seed);
+}
+
+void sk_fleet_run(const sk_fleet_options *options, sk_fleet_report *report)
+{
+    SK_ASSERT(options->jobs >= 1 && options->jobs <= SK_FLEET_JOBS_MAX && options->first <= options->last);
+    memset(report, 0, sizeof *report);
+    fleet *shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED) {
+        perror("mmap");
+        exit(1);
+    }
+    uint64_t begun = real_ms();
+    atomic_store(&shared->next, options->first);
+    for (uint32_t i = 0; i < options->jobs; i++) start(options, shared, &shared->workers[i]);
+    wait_all(options, shared, begun);
+    if (options->progress) fprintf(stderr, "\r%90s\r", "");
+    gather(shared, options->jobs, report);
+    report->seconds = (double)(real_ms() - begun) / 1000;
+    munmap(shared, sizeof *shared);
+}

@@ -1,0 +1,43 @@
+// Many seeds: worker processes take the next seed from a shared counter, so that a crash or a loop without
+// end costs one seed and names it.
+#ifndef SIM_FLEET_H
+#define SIM_FLEET_H
+
+#include "sim/world.h"
+
+enum { SK_FLEET_JOBS_MAX = 64, SK_FLEET_FAILURES_MAX = 64 };
+
+typedef struct sk_fleet_failure {
+    uint64_t seed;
+    enum sk_verdict verdict;
+    char problem[400];
+} sk_fleet_failure;
+
+typedef struct sk_fleet_totals {
+    uint64_t schedules, events, operations, virtual_ns, checked;
+    uint64_t faults[SK_FAULT_END];          // times fired
+    uint64_t fault_schedules[SK_FAULT_END]; // schedules in which it did
+} sk_fleet_totals;
+
+typedef struct sk_fleet_options {
+    uint64_t first, last; // seeds
+    uint32_t jobs;
+    uint32_t nodes; // 0: drawn
+    uint64_t events_max;
+    uint32_t seconds_max; // of real time for one seed: then it counts as stuck
+    enum sk_plant plant;
+    bool keep_going; // after a failure
+    bool progress;   // a line on stderr while it runs
+} sk_fleet_options;
+
+typedef struct sk_fleet_report {
+    sk_fleet_totals totals;
+    sk_fleet_failure failures[SK_FLEET_FAILURES_MAX]; // by seed
+    uint32_t failure_count;                           // all; those beyond the list are not told
+    double seconds;
+} sk_fleet_report;
+
+// Runs all seeds. The report is the caller's memory.
+void sk_fleet_run(const sk_fleet_options *options, sk_fleet_report *report);
+
+#endif

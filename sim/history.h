@@ -1,0 +1,64 @@
+// Every operation of every client: when it began and ended as the client saw it, and what came of it. The
+// checks at the end of a run are complete for what the workload uses, not samples:
+//
+//   registers   SET of values never repeated, GET, compare-and-set: linearizable iff the zones of the values
+//   do not
+//               contradict one another (Gibbons and Korach, Testing shared memories, 1997)
+//   counters    INCR returns each number once, in an order that real time allows, with no more gaps than
+//   unknown outcomes lists       APPEND of tokens never repeated: every read is a prefix of the longest; each
+//   acknowledged token is there once,
+//               where its reply said; the order is one that real time allows
+//
+// An operation whose reply said "certainly not ordered" must never show; one of unknown outcome may, once.
+#ifndef SIM_HISTORY_H
+#define SIM_HISTORY_H
+
+#include <stdbool.h>
+#include "base/bytes.h"
+#include "base/time.h"
+
+enum sk_operation_kind {
+    SK_OPERATION_SET,
+    SK_OPERATION_GET,
+    SK_OPERATION_CAS,
+    SK_OPERATION_INCREMENT,
+    SK_OPERATION_COUNT,
+    SK_OPERATION_APPEND,
+    SK_OPERATION_LIST,
+};
+
+enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN };
+
+typedef struct sk_operation {
+    enum sk_operation_kind kind;
+    enum sk_outcome outcome;
+    uint32_t client, key;
+    uint64_t connection;
+    uint64_t value;   // what a write writes: its own number + 1, so never repeated
+    uint64_t expect;  // CAS: the value it must find
+    uint64_t result;  // GET: value found (0: none); INCREMENT, COUNT: number; APPEND, LIST: length; CAS: 1 if
+                      // it took place
+    uint64_t hash;    // LIST: of what was read
+    sk_ns start, end; // end: SK_NEVER unless OK or FAILED
+} sk_operation;
+
+typedef struct sk_history {
+    sk_operation *list;
+    size_t count, capacity;
+} sk_history;
+
+enum { SK_TOKEN_SIZE = 12 }; // of a list's tokens, bytes
+
+// The new operation's index.
+size_t sk_history_add(sk_history *history, sk_operation operation);
+void sk_history_deinit(sk_history *history);
+void sk_history_token(char out[SK_TOKEN_SIZE + 1], uint64_t value);
+
+// All operations on one key. True, or false with what is wrong in `problem`. For a list: `longest` is the
+// longest read.
+bool sk_history_check_register(const sk_history *history, uint32_t key, char *problem, size_t size);
+bool sk_history_check_counter(const sk_history *history, uint32_t key, char *problem, size_t size);
+bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice longest, char *problem,
+                           size_t size);
+
+#endif

@@ -1,0 +1,64 @@
+// What one seed draws before its run begins: a subset of the fault kinds with rates of its own, the shape of
+// the cluster, its limits (small, so that windows overflow, segments roll and snapshots happen all the time)
+// and the workload. A run never draws all kinds at once: faults hide one another.
+#ifndef SIM_SWARM_H
+#define SIM_SWARM_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include "base/prng.h"
+#include "base/time.h"
+#include "protocol/protocol.h"
+#include "sim/fault.h"
+
+enum { SK_SWARM_PHASES_MAX = 8, SK_SWARM_CLIENTS_MAX = 32 };
+
+typedef struct sk_swarm_phase {
+    sk_ns length;
+    bool storm;
+} sk_swarm_phase;
+
+typedef struct sk_swarm {
+    uint64_t seed;
+    uint32_t node_count;
+    bool fault[SK_FAULT_END]; // may fire in this run
+
+    sk_swarm_phase phases[SK_SWARM_PHASES_MAX];
+    uint32_t phase_count;
+    sk_ns heal_max;   // how long the healed phase may take until all is well
+    sk_ns fault_mean; // between two faults of a storm
+    sk_ns fault_hold; // mean length of a fault that lasts
+
+    sk_ns delay_min, delay_mean;                              // of a frame
+    uint32_t loss, duplicate, replay, reorder, corrupt, tail; // of a million frames
+    bool hostile_frames; // loss and reordering hit forwarded requests and snapshots too, not the protocol's
+                         // messages alone
+    sk_ns notice_max;    // until a side notices that its connection is gone
+    sk_ns redial_max;
+
+    sk_ns disk_mean;     // of one request
+    sk_ns turn_cost_max; // between an input and its turn
+    uint32_t drift_ppm_max;
+
+    sk_timing timing;
+    sk_limits limits;
+    sk_ns request_timeout;
+    uint64_t segment_size, wal_size_max;
+    uint64_t space_memory_max;
+    size_t snapshot_inflight_max;
+    size_t origin_pending_max, origin_bytes_max, client_pending_max;
+
+    uint32_t client_count, pipeline_max;
+    sk_ns think_mean, client_timeout;
+    uint32_t keys;           // of each kind
+    uint32_t value_size_max; // bytes
+    uint32_t weight_set, weight_get, weight_cas, weight_increment, weight_append;
+} sk_swarm;
+
+// `nodes`: 0 to draw it.
+void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, uint32_t nodes);
+void sk_swarm_print(const sk_swarm *swarm, FILE *out);
+// About exponential around `mean`, in whole numbers so that it is the same everywhere.
+sk_ns sk_swarm_around(sk_prng *prng, sk_ns mean);
+
+#endif
