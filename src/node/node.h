@@ -96,6 +96,10 @@ sk_client *sk_node_client_open(sk_node *node, void *handle, const char *address)
 // All bytes not yet consumed; returns how many now are. Less than all: an unfinished request, or the node has enough for now
 // and will call client_resume.
 size_t sk_node_client_receive(sk_node *node, sk_client *client, sk_slice input);
+// True: it has enough for now and client_resume will be called; what comes meanwhile is best left unread.
+bool sk_node_client_stalled(const sk_client *client);
+// True: something it asked has no reply yet.
+bool sk_node_client_busy(const sk_client *client);
 // Its output got empty after client_output had left something.
 void sk_node_client_drained(sk_node *node, sk_client *client);
 // The other side is gone. What it asked for may still take effect; nobody is told.
