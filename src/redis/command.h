@@ -28,6 +28,7 @@ enum sk_command_flag {
     SK_COMMAND_SLICED = 1 << 10,    // may return a job
     SK_COMMAND_LOADING = 1 << 11,   // allowed while the node starts
     SK_COMMAND_STALE = 1 << 12,     // needs no space to be available
+    SK_COMMAND_PARENT = 1 << 13,    // has subcommands, rows of their own; the row itself never runs
 };
 
 typedef struct sk_command_call sk_command_call;
@@ -63,6 +64,17 @@ struct sk_command_call {
 const sk_command *sk_command_find(sk_slice name);
 const sk_command *sk_command_rows(size_t *count);
 
+// What a request asks of the data families: its command's row, or its subcommand's. NULL: no such command or subcommand, or
+// the number of arguments is wrong; then Redis's own error has been replied.
+const sk_command *sk_command_select(size_t argc, const sk_slice *argv, sk_reply *reply);
+// The row's flags and what these arguments need on top: SET with NX, XX, GET, IFEQ or KEEPTTL is RMW, SET without is not; DEL of two keys is
+// MULTI_KEY, of one is not.
+uint32_t sk_command_needs(const sk_command *command, size_t argc, const sk_slice *argv);
+// The errors of a dispatcher, in Redis's words.
+void sk_command_reply_unknown(sk_reply *reply, size_t argc, const sk_slice *argv);
+void sk_command_reply_unknown_subcommand(sk_reply *reply, const sk_slice *argv); // argv[0] and argv[1]
+void sk_command_reply_arity(sk_reply *reply, const sk_command *command);
+
 // Is the number of arguments right for this row?
 bool sk_command_arity_ok(const sk_command *command, size_t argc);
 // Index in argv of the i-th key (from 0), or 0 when there are no more.
@@ -70,7 +82,8 @@ size_t sk_command_key(const sk_command *command, size_t argc, size_t i);
 
 // A request as it travels in the log and between nodes: varint count, then varint-sized arguments.
 void sk_command_encode(sk_buffer *out, size_t argc, const sk_slice *argv);
-// Borrowed slices into `argv` (room for `argv_max`). The number of arguments, SK_ETOOBIG (more than argv_max) or SK_EPROTOCOL.
+// Borrowed slices into `argv` (room for `argv_max`). The number of arguments, SK_ETOOBIG (more than argv_max) or SK_EPROTOCOL. A number of
+// arguments that the bytes cannot hold is SK_EPROTOCOL, so memory may be taken for it.
 int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max);
 
 // Redis's own texts.
@@ -79,5 +92,6 @@ int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max);
 #define SK_ERR_NOT_FLOAT   "ERR value is not a valid float"
 #define SK_ERR_WRONGTYPE   "WRONGTYPE Operation against a key holding the wrong kind of value"
 #define SK_ERR_NO_KEY      "ERR no such key"
+#define SK_ERR_OOM         "OOM command not allowed when used memory > 'maxmemory'."
 
 #endif

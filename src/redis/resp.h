@@ -20,7 +20,7 @@ typedef enum sk_resp_verdict {
     SK_RESP_ERROR,   // framing error: answer `error` and close (never resynchronise)
 } sk_resp_verdict;
 
-// The parser keeps its place in an unfinished request, so no byte is looked at twice however small the pieces.
+// The parser keeps its place in an unfinished request: an argument's bytes are never looked at twice, however small the pieces.
 typedef struct sk_resp_parser {
     sk_resp_limits limits;
     sk_slice *argv;       // borrowed from the input given to the successful call
@@ -28,9 +28,10 @@ typedef struct sk_resp_parser {
     const char *error;    // Redis's own text, with its "ERR " prefix, e.g. "ERR Protocol error: invalid bulk length"
     size_t argv_capacity; // the rest is private
     size_t *offsets;
-    size_t offset, size_wanted, arguments_left;
+    size_t offset, scanned, argument_size, wanted, arguments_left;
     int state;
     sk_buffer unquoted;
+    char error_text[56];
 } sk_resp_parser;
 
 void sk_resp_parser_init(sk_resp_parser *parser, const sk_resp_limits *limits);
@@ -41,6 +42,9 @@ void sk_resp_parser_deinit(sk_resp_parser *parser);
 sk_resp_verdict sk_resp_parse(sk_resp_parser *parser, sk_slice input, size_t *used);
 // A lower bound on bytes still missing from the request under way (0: unknown): how much a host may usefully read.
 size_t sk_resp_parser_wants(const sk_resp_parser *parser);
+// Is this first word of a request that of an HTTP request ("POST", "Host:")? A browser was talked into speaking to us: log it and close
+// without a reply, as Redis does.
+bool sk_resp_is_http(sk_slice name);
 
 // ---- Replies ----
 
