@@ -24,8 +24,8 @@
 // until half their range of changes has passed before the next call: 2^32 for up to 2^18 keys, 2^26 for up to
 // 2^24.
 #include "base/alloc.h"
+#include "base/glob.h"
 #include "base/list.h"
-#include "redis/glob.h"
 #include "redis/keyspace_data.h"
 #include "redis/number.h"
 #include "redis/table.h"
@@ -60,6 +60,13 @@ static uint64_t read_cursor(uint64_t cursor, uint64_t changes, uint64_t *distanc
     uint64_t earlier = low_bits(then - changes, left);
     *distance = later < earlier ? later : earlier;
     return low_bits(cursor >> WIDTH_BITS, bits);
+}
+
+// What a match may cost at most.
+static size_t match_cost(sk_slice pattern, sk_slice key)
+{
+    uint64_t steps = (uint64_t)pattern.size * (key.size + 1);
+    return steps < SK_GLOB_STEPS_MAX ? (size_t)steps : SK_GLOB_STEPS_MAX;
 }
 
 typedef struct scan {
@@ -123,7 +130,9 @@ static bool wanted(const sk_keyspace *keyspace, const scan *scan, sk_slice key, 
     if (is_expired(keyspace, value)) return false;
     if (scan->has_type && !sk_slice_equal_nocase(scan->type, sk_type_names[value->tag & SK_TYPE_MASK]))
         return false;
-    return !scan->has_pattern || sk_glob_match(scan->pattern, key, steps);
+    if (!scan->has_pattern) return true;
+    *steps += match_cost(scan->pattern, key);
+    return sk_glob_match(scan->pattern, key, false);
 }
 
 // Appends the wanted keys from index `at` to `end` (or until the patterns have cost enough) to body. Returns
@@ -193,7 +202,10 @@ static bool keys_find(keys_job *job, size_t budget)
         sk_value value;
         if (!sk_tree_next(&job->cursor, &key, &value)) return true;
         if (value.meta && value.meta <= job->clock_ms) continue;
-        if (!job->all && !sk_glob_match(pattern, key, &steps)) continue;
+        if (!job->all) {
+            steps += match_cost(pattern, key);
+            if (!sk_glob_match(pattern, key, false)) continue;
+        }
         sk_reply_bulk(&body, key);
         job->given++;
     }
