@@ -38,17 +38,20 @@ struct sk_client {
     sk_buffer out;
     bool draining;  // the host has left something in `out` and will say when it is gone
     bool closing;   // close once all is written
-    bool stalled;   // input waits: resume when the slots are empty
+    bool stalled;   // input waits: until the slots are empty, half of them are, or `out` has gone
     bool resume;    // tell the host in this turn
+    size_t stalled_at; // slots under way when it stalled
     sk_list link;   // node->clients
     sk_list dirty;  // node->dirty
     sk_list working; // node->working
+    sk_list blocked; // node->blocked
 
     // Slots: requests without a reply yet, oldest first.
     sk_ring slots;
     uint64_t slot_first; // number of the oldest
     uint32_t space;      // of all slots under way
     bool ordered;        // they are being ordered (else: read)
+    bool exclusive;      // nothing may follow before they are answered (a sliced command, WAIT)
 
     // A sliced command under way (then it is the only slot).
     sk_machine_job *job;

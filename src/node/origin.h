@@ -35,10 +35,13 @@ typedef struct sk_origin {
     sk_ring waiting;      // of sk_origin_item
     sk_ring sent;         // of sk_origin_item; the first has number answered_to + 1
     uint64_t answered_to; // every number up to here is resolved
+    size_t sent_count;    // of `sent`, given to the leader of (leader, epoch)
+    size_t expired_count; // of `sent`, past their deadline
     size_t bytes;
     sk_node_id leader;    // to whom `sent` was sent last; 0: to nobody since
     uint64_t epoch;
     sk_ns resend_at;      // SK_NEVER: no need
+    bool paused;          // after a refusal: nothing is sent before resend_at
     uint64_t resends;     // counted for INFO
 } sk_origin;
 

@@ -13,9 +13,11 @@
 
 #include "base/ring.h"
 #include "node/envelope.h"
+#include "node/forward.h"
 #include "node/origin.h"
 #include "node/reads.h"
 #include "node/session.h"
+#include "node/snapshot_job.h"
 #include "node/transfer.h"
 #include "protocol/machine.h"
 #include "protocol/protocol.h"
@@ -37,12 +39,6 @@ typedef struct sk_space_clock {
     bool advancing; // an entry that only moves the clock is under way
 } sk_space_clock;
 
-typedef struct sk_snapshot_job {
-    sk_snapshot_writer *writer; // NULL: none under way
-    sk_machine_image *image;    // NULL: all handed over
-    sk_snapshot_info info;
-} sk_snapshot_job;
-
 struct sk_space {
     sk_node *node;
     uint32_t id;
@@ -53,7 +49,6 @@ struct sk_space {
     sk_effects effects;
     bool stepping;
     sk_status status; // as of the last step
-    bool status_changed;
 
     sk_ring marks; // persisted, not yet durable
     sk_ring held;  // sends waiting for durability
@@ -69,7 +64,7 @@ struct sk_space {
 
     sk_origin origin;
     sk_reads reads;
-    uint64_t accept[SK_NODE_ID_MAX + 1]; // next number to take from each origin in this term of office; 0: any
+    sk_forwarding origins[SK_FOUNDERS_MAX]; // one for each of node->peers
 
     sk_snapshot_info snapshot; // newest on disk; position 0: none
     bool snapshot_wanted;
@@ -79,10 +74,9 @@ struct sk_space {
 };
 
 sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine);
-// Recovery, in this order: restore from the newest snapshot, then open the replica, every record, then start.
-int sk_space_restore(sk_space *space);
-void sk_space_open_replica(sk_space *space, bool damaged);
-void sk_space_start(sk_space *space);
+// Recovery, in this order: sk_snapshot_job_restore, open the replica, every record, start.
+void sk_space_open_replica(sk_space *space);
+void sk_space_start(sk_space *space, bool damaged);
 void sk_space_close(sk_space *space);
 
 // Feeds one event and carries out what comes of it. `now` is filled in.
@@ -102,10 +96,6 @@ bool sk_space_work(sk_space *space);
 
 bool sk_space_leads(const sk_space *space);
 void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out); // for queries, as of what is applied
-// First chunk of a snapshot: position, epoch, clock, sessions.
-void sk_space_write_head(const sk_space *space, sk_buffer *out);
-int sk_space_read_head(sk_slice bytes, const sk_snapshot_info *info, sk_space_clock *clock, sk_sessions *sessions);
-void sk_space_installed(sk_space *space, const sk_snapshot_info *info, const sk_space_clock *clock, sk_sessions *sessions);
 void sk_space_check(const sk_space *space);
 
 #endif

@@ -44,12 +44,14 @@ struct sk_node {
     sk_list clients;
     uint32_t client_count;
     sk_list dirty;   // clients with output to hand over, or to be closed or resumed
-    sk_list working; // clients with a sliced job
+    sk_list working; // clients with a sliced job or in WAIT
+    sk_list blocked; // clients whose input waits for room in a space's origin
     uint64_t next_client_id;
 
     bool announced; // our boot is written in the system space
     uint64_t commands, connections, rejected, turns; // counted for INFO
-    sk_buffer scratch;
+    sk_buffer scratch; // for whoever needs bytes within one call
+    sk_buffer silent;  // where replies go that nobody wants
 };
 
 sk_peer *sk_node_peer(sk_node *node, sk_node_id id); // NULL: not a member
@@ -57,6 +59,7 @@ sk_space *sk_node_space(sk_node *node, uint32_t id); // NULL: no such space
 // Queues one frame for the end of the turn; dropped when the peer is not linked.
 void sk_peer_queue(sk_node *node, sk_node_id to, enum sk_frame_kind kind, uint32_t space, sk_slice payload, bool urgent);
 bool sk_peer_linked(const sk_node *node, sk_node_id id);
+void sk_peers_flush(sk_node *node); // end of turn
 uint64_t sk_node_wall_ms(sk_node *node);
 // Which space a key (or, with no key, the connection's view) belongs to.
 sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv);

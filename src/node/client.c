@@ -1,0 +1,442 @@
+#include "node/client.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "node/command/command.h"
+#include "node/state.h"
+
+typedef struct slot {
+    sk_buffer reply; // only when it is finished before those in front of it
+    bool done, silent;
+} slot;
+
+enum {
+    OUTPUT_SOFT_MAX = 1024 * 1024, // unread replies above this: its input waits
+    OUTPUT_KEPT = 16 * 1024,
+    JOB_BUDGET = 2000,
+    ERROR_ARGUMENTS_MAX = 128,
+};
+
+// ---- Life ----
+
+sk_client *sk_node_client_open(sk_node *node, void *handle, const char *address)
+{
+    if (node->client_count >= node->config.clients_max || node->stopping) {
+        node->rejected++;
+        return NULL;
+    }
+    sk_client *client = sk_alloc_zeroed(sizeof *client);
+    client->node = node;
+    client->handle = handle;
+    client->id = node->next_client_id++;
+    snprintf(client->address, sizeof client->address, "%s", address);
+    client->opened = client->active = node->now;
+    client->resp = 2;
+    client->slot_first = 1;
+    sk_resp_limits limits = {.inline_size_max = 64 * 1024,
+                             .bulk_size_max = node->config.request_size_max,
+                             .argument_max = 1024 * 1024,
+                             .request_size_max = node->config.request_size_max};
+    sk_resp_parser_init(&client->parser, &limits);
+    sk_ring_init(&client->slots, sizeof(slot));
+    sk_list_init(&client->dirty);
+    sk_list_init(&client->working);
+    sk_list_init(&client->blocked);
+    sk_list_push_back(&node->clients, &client->link);
+    node->client_count++;
+    node->connections++;
+    return client;
+}
+
+void sk_client_free(sk_client *client)
+{
+    if (client->job) client->job->ops->close(client->job);
+    for (size_t i = 0; i < client->slots.count; i++) sk_buffer_deinit(&((slot *)sk_ring_at(&client->slots, i))->reply);
+    sk_ring_deinit(&client->slots);
+    sk_resp_parser_deinit(&client->parser);
+    sk_buffer_deinit(&client->out);
+    sk_list_remove(&client->link);
+    sk_list_remove(&client->dirty);
+    sk_list_remove(&client->working);
+    sk_list_remove(&client->blocked);
+    client->node->client_count--;
+    sk_free(client);
+}
+
+static void end_job(sk_client *client)
+{
+    if (client->job) client->job->ops->close(client->job);
+    client->job = NULL;
+    client->wait_until = 0;
+    sk_list_remove(&client->working);
+}
+
+// The handle is gone (or given up): what is under way ends on its own, what only runs for this client ends now.
+static void orphan(sk_client *client)
+{
+    client->handle = NULL;
+    sk_list_remove(&client->blocked);
+    sk_list_remove(&client->dirty);
+    bool alone = client->job || client->wait_until;
+    end_job(client);
+    sk_buffer_deinit(&client->out);
+    if (alone || client->slots.count == 0) sk_client_free(client);
+}
+
+void sk_node_client_gone(sk_node *node, sk_client *client)
+{
+    SK_ASSERT(client->node == node && client->handle);
+    orphan(client);
+}
+
+void sk_client_touch(sk_client *client)
+{
+    if (client->handle && sk_list_empty(&client->dirty)) sk_list_push_back(&client->node->dirty, &client->dirty);
+}
+
+void sk_client_close(sk_client *client)
+{
+    client->closing = true;
+    sk_client_touch(client);
+}
+
+bool sk_client_idle(const sk_client *client)
+{
+    return client->slots.count == 0;
+}
+
+// ---- Slots ----
+
+static slot *slot_at(const sk_client *client, uint64_t number)
+{
+    SK_ASSERT(number >= client->slot_first && number - client->slot_first < client->slots.count);
+    return sk_ring_at(&client->slots, (size_t)(number - client->slot_first));
+}
+
+static uint64_t open_slot(sk_client *client)
+{
+    bool silent = client->reply_mode == SK_REPLY_OFF || client->reply_mode == SK_REPLY_SKIP;
+    if (client->reply_mode == SK_REPLY_SKIP) client->reply_mode = SK_REPLY_ON;
+    if (client->reply_mode == SK_REPLY_SKIP_NEXT) client->reply_mode = SK_REPLY_SKIP;
+    *(slot *)sk_ring_push(&client->slots) = (slot){.silent = silent};
+    return client->slot_first + client->slots.count - 1;
+}
+
+sk_buffer *sk_client_reply_at(sk_client *client, uint64_t number)
+{
+    slot *at = slot_at(client, number);
+    SK_ASSERT(!at->done);
+    if (at->silent || !client->handle) {
+        sk_buffer_reset(&client->node->silent, OUTPUT_KEPT);
+        return &client->node->silent;
+    }
+    return number == client->slot_first ? &client->out : &at->reply;
+}
+
+// Room again for input that waits?
+static void reconsider(sk_client *client)
+{
+    if (!client->stalled || client->draining) return;
+    bool half = !client->exclusive && client->ordered && client->slots.count < client->node->config.client_pending_max / 2;
+    if (client->slots.count && !(half && client->slots.count + 1 < client->stalled_at)) return;
+    client->resume = true;
+    sk_client_touch(client);
+}
+
+void sk_client_complete(sk_client *client, uint64_t number)
+{
+    slot_at(client, number)->done = true;
+    while (client->slots.count) {
+        slot *first = sk_ring_at(&client->slots, 0);
+        if (!first->done) break;
+        sk_buffer_deinit(&first->reply);
+        sk_ring_pop_front(&client->slots, 1);
+        client->slot_first++;
+        if (!client->slots.count) break;
+        slot *next = sk_ring_at(&client->slots, 0);
+        if (client->handle) sk_buffer_append_slice(&client->out, sk_buffer_slice(&next->reply));
+        sk_buffer_clear(&next->reply);
+    }
+    if (!client->handle) {
+        if (!client->slots.count) sk_client_free(client);
+        return;
+    }
+    if (!client->slots.count) client->ordered = client->exclusive = false;
+    sk_client_touch(client);
+    reconsider(client);
+}
+
+void sk_client_answer(sk_client *client, uint64_t number, sk_slice reply)
+{
+    sk_buffer_append_slice(sk_client_reply_at(client, number), reply);
+    sk_client_complete(client, number);
+}
+
+void sk_client_start_job(sk_client *client, uint64_t number, sk_machine_job *job)
+{
+    SK_ASSERT(!client->job && client->slots.count == 1);
+    if (!client->handle) {
+        job->ops->close(job);
+        sk_client_complete(client, number);
+        return;
+    }
+    client->job = job;
+    client->job_slot = number;
+    sk_list_push_back(&client->node->working, &client->working);
+}
+
+// ---- Requests ----
+
+static void error_reply(sk_client *client, const char *text)
+{
+    uint64_t number = open_slot(client);
+    sk_reply reply = {.out = sk_client_reply_at(client, number), .resp = client->resp};
+    sk_reply_error(&reply, text);
+    sk_client_complete(client, number);
+}
+
+static void unknown_command(sk_client *client, size_t argc, const sk_slice *argv)
+{
+    char name[ERROR_ARGUMENTS_MAX + 1], text[2 * ERROR_ARGUMENTS_MAX + 160];
+    size_t size = argv[0].size < ERROR_ARGUMENTS_MAX ? argv[0].size : ERROR_ARGUMENTS_MAX;
+    memcpy(name, argv[0].data, size);
+    name[size] = 0;
+    size_t used = (size_t)snprintf(text, sizeof text, "ERR unknown command '%s', with args beginning with: ", name);
+    size_t start = used;
+    for (size_t i = 1; i < argc && used - start < ERROR_ARGUMENTS_MAX; i++) {
+        size_t room = ERROR_ARGUMENTS_MAX - (used - start);
+        int shown = (int)(argv[i].size < room ? argv[i].size : room);
+        used += (size_t)snprintf(text + used, sizeof text - used, "'%.*s' ", shown, (const char *)argv[i].data);
+        if (used >= sizeof text) break;
+    }
+    error_reply(client, text);
+}
+
+static void wrong_arity(sk_client *client, const char *name)
+{
+    char text[160];
+    snprintf(text, sizeof text, "ERR wrong number of arguments for '%s' command", name);
+    error_reply(client, text);
+}
+
+// A request for a space: false when the input must wait.
+static bool data_request(sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
+{
+    sk_node *node = client->node;
+    sk_space *space = sk_node_route(node, client, command, argc, argv);
+    bool write = command->flags & SK_COMMAND_WRITE;
+    bool sliced = command->flags & SK_COMMAND_SLICED;
+    bool busy = client->slots.count > 0;
+    if (busy && (client->exclusive || space->id != client->space || sliced)) return false;
+    if (busy && write && !client->ordered) return false;
+    bool ordered = write || (busy && client->ordered);
+    if (ordered && sk_origin_full(space)) {
+        if (sk_list_empty(&client->blocked)) sk_list_push_back(&node->blocked, &client->blocked);
+        return false;
+    }
+    client->space = space->id;
+    client->ordered = ordered;
+    client->exclusive = sliced;
+    client->last_command = command;
+    node->commands++;
+    uint64_t number = open_slot(client);
+    if (ordered) sk_origin_submit(space, client, number, client->resp, argc, argv);
+    else sk_reads_add(space, client, number, client->resp, argc, argv);
+    return true;
+}
+
+static void node_request(sk_client *client, const sk_node_command *command, size_t argc, const sk_slice *argv)
+{
+    sk_node *node = client->node;
+    client->last_command = &command->row;
+    node->commands++;
+    uint64_t number = open_slot(client);
+    sk_node_call call = {.node = node,
+                         .client = client,
+                         .argc = argc,
+                         .argv = argv,
+                         .reply = {.out = sk_client_reply_at(client, number), .resp = client->resp}};
+    command->run(&call);
+    if (client->wait_until) {
+        client->exclusive = true;
+        client->job_slot = number;
+        sk_list_push_back(&node->working, &client->working);
+        return;
+    }
+    sk_client_complete(client, number);
+}
+
+// False when it must wait for what is under way.
+static bool request(sk_client *client, size_t argc, const sk_slice *argv)
+{
+    if (client->slots.count >= client->node->config.client_pending_max) return false;
+    const sk_command *data = sk_command_find(argv[0]);
+    const sk_node_command *own = data ? NULL : sk_node_command_find(argv[0]);
+    if (!data && !own) {
+        if (client->exclusive) return false;
+        unknown_command(client, argc, argv);
+        return true;
+    }
+    const sk_command *row = data ? data : &own->row;
+    if (!sk_command_arity_ok(row, argc)) {
+        if (client->exclusive) return false;
+        wrong_arity(client, row->name);
+        return true;
+    }
+    if (data) return data_request(client, data, argc, argv);
+    if (client->slots.count) return false;
+    node_request(client, own, argc, argv);
+    return true;
+}
+
+size_t sk_node_client_receive(sk_node *node, sk_client *client, sk_slice input)
+{
+    SK_ASSERT(client->node == node && client->handle);
+    client->stalled = false;
+    client->active = node->now;
+    size_t consumed = 0;
+    while (!client->closing && consumed < input.size) {
+        if (client->out.size > OUTPUT_SOFT_MAX || node->stopping) {
+            client->stalled = true;
+            break;
+        }
+        size_t used = 0;
+        sk_resp_verdict verdict =
+            sk_resp_parse(&client->parser, sk_slice_make(input.data + consumed, input.size - consumed), &used);
+        if (verdict == SK_RESP_MORE) break;
+        if (verdict == SK_RESP_ERROR) {
+            if (client->slots.count) {
+                client->stalled = true;
+                break;
+            }
+            error_reply(client, client->parser.error);
+            consumed = input.size;
+            sk_client_close(client);
+            break;
+        }
+        if (client->parser.argc && sk_resp_is_http(client->parser.argv[0])) {
+            char shown[SK_ADDRESS_SIZE_MAX];
+            sk_log(node->sink, SK_LOG_WARN, "msg=\"HTTP on the RESP port: closed\" client=%s",
+                   sk_log_escape(shown, sizeof shown, sk_slice_text(client->address)));
+            consumed = input.size;
+            sk_client_close(client);
+            break;
+        }
+        if (client->parser.argc && !request(client, client->parser.argc, client->parser.argv)) {
+            client->stalled = true;
+            client->stalled_at = client->slots.count;
+            break;
+        }
+        consumed += used;
+    }
+    return consumed;
+}
+
+// ---- End of turn ----
+
+bool sk_clients_work(sk_node *node)
+{
+    bool more = false;
+    sk_list *at = node->working.next;
+    while (at != &node->working) {
+        sk_client *client = SK_CONTAINER(at, sk_client, working);
+        at = at->next;
+        uint64_t number = client->job_slot;
+        sk_buffer *reply = sk_client_reply_at(client, number);
+        if (client->job) {
+            if (client->draining) continue;
+            if (client->job->ops->run(client->job, reply, JOB_BUDGET)) {
+                sk_client_touch(client);
+                more = true;
+                continue;
+            }
+        } else if (client->wait_until > node->now) {
+            continue;
+        } else {
+            sk_reply integer = {.out = reply, .resp = client->resp};
+            sk_reply_integer(&integer, client->wait_answer);
+        }
+        end_job(client);
+        sk_client_complete(client, number);
+    }
+    return more;
+}
+
+static void wake_blocked(sk_node *node)
+{
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (sk_origin_full(node->spaces[i])) return;
+    }
+    while (!sk_list_empty(&node->blocked)) {
+        sk_client *client = SK_CONTAINER(node->blocked.next, sk_client, blocked);
+        sk_list_remove(&client->blocked);
+        client->resume = true;
+        sk_client_touch(client);
+    }
+}
+
+static void hang_up(sk_client *client)
+{
+    sk_node *node = client->node;
+    node->host->ops->client_close(node->host, client->handle, &client->out);
+    client->out = (sk_buffer){0};
+    orphan(client);
+}
+
+static void flush(sk_client *client)
+{
+    sk_node *node = client->node;
+    if (client->out.size && !client->draining) {
+        node->host->ops->client_output(node->host, client->handle, &client->out);
+        client->draining = client->out.size > 0;
+        if (!client->draining) sk_buffer_reset(&client->out, OUTPUT_KEPT);
+    }
+    if (client->out.size > node->config.client_output_max) {
+        sk_log(node->sink, SK_LOG_WARN, "msg=\"client closed: it does not read its replies\" client=%s bytes=%zu limit=%zu",
+               client->address, client->out.size, node->config.client_output_max);
+        sk_buffer_clear(&client->out);
+        hang_up(client);
+        return;
+    }
+    if (client->closing && !client->slots.count) {
+        hang_up(client);
+        return;
+    }
+    if (client->stalled && !client->draining) reconsider(client);
+    if (client->resume) {
+        client->resume = false;
+        node->host->ops->client_resume(node->host, client->handle);
+    }
+}
+
+void sk_clients_flush(sk_node *node)
+{
+    wake_blocked(node);
+    while (!sk_list_empty(&node->dirty)) {
+        sk_client *client = SK_CONTAINER(node->dirty.next, sk_client, dirty);
+        flush(client);
+        // Closing frees it; else reconsidering may have put it there again, and nothing is left to do.
+        if (!sk_list_empty(&node->dirty) && node->dirty.next == &client->dirty) sk_list_remove(&client->dirty);
+    }
+}
+
+void sk_node_client_drained(sk_node *node, sk_client *client)
+{
+    SK_ASSERT(client->handle && client->out.size == 0);
+    client->draining = false;
+    sk_buffer_reset(&client->out, OUTPUT_KEPT);
+    sk_client_touch(client);
+    (void)node;
+}
+
+sk_ns sk_clients_deadline(const sk_node *node)
+{
+    sk_ns at = SK_NEVER;
+    for (const sk_list *link = node->working.next; link != &node->working; link = link->next) {
+        const sk_client *client = SK_CONTAINER(link, sk_client, working);
+        if (!client->job && client->wait_until < at) at = client->wait_until;
+    }
+    return at;
+}

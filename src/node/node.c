@@ -1,0 +1,344 @@
+#include "node/node.h"
+
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "node/state.h"
+#include "redis/keyspace.h"
+
+void sk_node_config_default(sk_node_config *config)
+{
+    *config = (sk_node_config){
+        .timing = {.heartbeat_active = 100 * SK_MS,
+                   .heartbeat_idle = 500 * SK_MS,
+                   .election_min = 300 * SK_MS,
+                   .election_max = 600 * SK_MS},
+        .limits = {.window_bytes_max = 16 * 1024 * 1024,
+                   .message_bytes_max = 1024 * 1024,
+                   .inflight_bytes_max = 4 * 1024 * 1024,
+                   .inflight_count_max = 256,
+                   .pending_max = 32 * 1024,
+                   .log_entries_max = 1000 * 1000,
+                   .log_bytes_max = 48 * 1024 * 1024},
+        .wal = {.segment_size = 8 * 1024 * 1024, .size_max = 96 * 1024 * 1024},
+        .request_timeout = 2 * SK_S,
+        .request_size_max = 64 * 1024 * 1024,
+        .client_output_max = 256 * 1024 * 1024,
+        .client_pending_max = 1024,
+        .clients_max = 10000,
+        .origin_pending_max = 8 * 1024,
+        .origin_bytes_max = 4 * 1024 * 1024,
+        .snapshot_inflight_max = 512 * 1024,
+    };
+}
+
+// ---- Start ----
+
+static void on_durable(sk_wal_owner *owner, uint64_t sequence)
+{
+    sk_node *node = SK_CONTAINER(owner, sk_node, wal_owner);
+    for (size_t i = 0; i < node->space_count; i++) sk_space_durable(node->spaces[i], sequence);
+}
+
+static void on_failed(sk_wal_owner *owner, int error)
+{
+    sk_node *node = SK_CONTAINER(owner, sk_node, wal_owner);
+    node->wal_failed = true;
+    sk_log(node->sink, SK_LOG_ERROR,
+           "msg=\"the log cannot be written: this node takes no part until it is started again\" error=\"%s\"",
+           sk_error_text(error));
+    for (size_t i = 0; i < node->space_count; i++) sk_space_disk_failed(node->spaces[i], error);
+}
+
+static void on_replay(void *context, uint32_t id, const sk_record *record)
+{
+    sk_node *node = context;
+    sk_space *space = sk_node_space(node, id);
+    if (!space) return; // of a space that is no more
+    space->protocol->recover(space->replica, record);
+    if (record->number > space->durable_number) space->durable_number = record->number;
+}
+
+static void add_space(sk_node *node, uint32_t id, const char *name)
+{
+    sk_keyspace_limits limits = {.memory_max = node->config.space_memory_max};
+    node->spaces[node->space_count++] = sk_space_open(node, id, name, &sk_raft, sk_keyspace_open(&limits));
+}
+
+static void add_peers(sk_node *node)
+{
+    for (uint32_t i = 0; i < node->identity.founder_count; i++) {
+        const sk_founder *founder = &node->identity.founders[i];
+        if (founder->id == node->identity.node) continue;
+        sk_peer *peer = &node->peers[node->peer_count++];
+        peer->id = founder->id;
+        snprintf(peer->address, sizeof peer->address, "%s", founder->address);
+    }
+}
+
+static int make_folders(sk_node *node)
+{
+    static const char *const folders[] = {"wal", "snap", "lost"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        sk_disk_request request = {.op = SK_DISK_MAKE_FOLDER};
+        snprintf(request.name, sizeof request.name, "%s", folders[i]);
+        int64_t result = sk_disk_run(node->disk, &request);
+        if (result < 0) return (int)result;
+    }
+    return 0;
+}
+
+static int restore_spaces(sk_node *node, bool *lost)
+{
+    for (size_t i = 0; i < node->space_count; i++) {
+        int error = sk_snapshot_job_restore(node->spaces[i]);
+        if (error == SK_ECORRUPT) {
+            // Nothing whole was left: start empty, without a vote, and refill.
+            *lost = true;
+            sk_log(node->sink, SK_LOG_ERROR, "msg=\"snapshot damaged and set aside: refilling from peers\" space=%s",
+                   node->spaces[i]->name);
+            continue;
+        }
+        if (error) return error;
+    }
+    return 0;
+}
+
+static int recover(sk_node *node, char *problem, size_t problem_size)
+{
+    bool lost = false;
+    int error = make_folders(node);
+    if (!error) error = restore_spaces(node, &lost);
+    if (error) {
+        snprintf(problem, problem_size, "the directory cannot be used: %s", sk_error_text(error));
+        return error;
+    }
+    for (size_t i = 0; i < node->space_count; i++) sk_space_open_replica(node->spaces[i]);
+    error = sk_wal_open(&node->wal, node->disk, &node->identity, &node->config.wal, &node->wal_owner, node->sink, on_replay,
+                        node, &node->found);
+    if (error) {
+        snprintf(problem, problem_size, "the log cannot be opened: %s", sk_error_text(error));
+        return error;
+    }
+    if (node->found.what[0]) sk_log(node->sink, SK_LOG_WARN, "msg=\"log recovered\" found=\"%s\"", node->found.what);
+    node->healing = node->found.damaged;
+    for (size_t i = 0; i < node->space_count; i++) sk_space_start(node->spaces[i], node->found.damaged || lost);
+    return 0;
+}
+
+int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity *identity, sk_node_host *host, sk_disk *disk,
+                 sk_log_sink *sink, sk_ns now, char *problem, size_t problem_size)
+{
+    SK_ASSERT(identity->founder_count >= 1 && identity->founder_count <= SK_FOUNDERS_MAX);
+    sk_node *node = sk_alloc_zeroed(sizeof *node);
+    node->config = *config;
+    node->identity = *identity;
+    node->host = host;
+    node->disk = disk;
+    node->sink = sink;
+    node->now = node->started = now;
+    node->next_client_id = 1;
+    node->wal_owner = (sk_wal_owner){.durable = on_durable, .failed = on_failed};
+    sk_list_init(&node->clients);
+    sk_list_init(&node->dirty);
+    sk_list_init(&node->working);
+    sk_list_init(&node->blocked);
+    sk_prng_init(&node->prng, config->seed ^ identity->node);
+    add_peers(node);
+    int error = sk_identity_boot(disk, &node->identity, 0);
+    if (error) {
+        snprintf(problem, problem_size, "the boot number cannot be written: %s", sk_error_text(error));
+    } else {
+        add_space(node, SK_SPACE_SYSTEM, "system");
+        add_space(node, SK_SPACE_DEFAULT, "default");
+        error = recover(node, problem, problem_size);
+    }
+    if (error) {
+        sk_node_close(node);
+        return error;
+    }
+    *out = node;
+    return 0;
+}
+
+void sk_node_close(sk_node *node)
+{
+    while (!sk_list_empty(&node->clients)) sk_client_free(SK_CONTAINER(node->clients.next, sk_client, link));
+    for (size_t i = 0; i < node->space_count; i++) sk_space_close(node->spaces[i]);
+    if (node->wal) sk_wal_close(node->wal);
+    for (size_t i = 0; i < node->peer_count; i++) {
+        sk_buffer_deinit(&node->peers[i].urgent);
+        sk_buffer_deinit(&node->peers[i].bulk);
+    }
+    sk_buffer_deinit(&node->scratch);
+    sk_buffer_deinit(&node->silent);
+    sk_free(node);
+}
+
+// ---- Turn ----
+
+void sk_node_time(sk_node *node, sk_ns now)
+{
+    if (now > node->now) node->now = now;
+}
+
+uint64_t sk_node_wall_ms(sk_node *node)
+{
+    return node->host->ops->wall_ms(node->host);
+}
+
+// Each start is written down in the system space: who is a member, with which boot and where it serves.
+static void announce(sk_node *node)
+{
+    sk_space *system = node->spaces[SK_SPACE_SYSTEM];
+    if (node->announced || node->identity.founder_count < 2 || !system->status.leader || system->status.recovering) return;
+    if (system->status.leader != node->identity.node && !sk_peer_linked(node, system->status.leader)) return;
+    node->announced = true;
+    char key[32], value[SK_ADDRESS_SIZE_MAX + 64];
+    snprintf(key, sizeof key, "node/%u", node->identity.node);
+    snprintf(value, sizeof value, "boot=%llu level=%d address=%s", (unsigned long long)node->identity.boot, SK_FEATURE_LEVEL,
+             node->config.client_address);
+    sk_slice argv[] = {sk_slice_text("SET"), sk_slice_text(key), sk_slice_text(value)};
+    sk_origin_submit(system, NULL, 0, 2, 3, argv);
+}
+
+static void watch_healing(sk_node *node)
+{
+    if (!node->healing) return;
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (node->spaces[i]->status.recovering) return;
+    }
+    node->healing = false;
+    sk_wal_healed(node->wal);
+    sk_log(node->sink, SK_LOG_INFO, "msg=\"refilled from peers: this node votes again\"");
+}
+
+static sk_ns next_turn(sk_node *node)
+{
+    sk_ns at = sk_clients_deadline(node);
+    for (size_t i = 0; i < node->space_count; i++) {
+        sk_ns wanted = sk_space_deadline(node->spaces[i]);
+        if (wanted < at) at = wanted;
+    }
+    return at;
+}
+
+sk_ns sk_node_turn(sk_node *node)
+{
+    node->turns++;
+    announce(node);
+    for (size_t i = 0; i < node->space_count; i++) sk_space_turn(node->spaces[i]);
+    sk_wal_flush(node->wal);
+    sk_peers_flush(node);
+    bool more = sk_clients_work(node);
+    for (size_t i = 0; i < node->space_count; i++) more |= sk_space_work(node->spaces[i]);
+    watch_healing(node);
+    sk_clients_flush(node);
+    // Slices may have left something to send or to write down.
+    for (size_t i = 0; i < node->space_count; i++) sk_forward_flush(node->spaces[i]);
+    sk_wal_flush(node->wal);
+    sk_peers_flush(node);
+    return more ? 0 : next_turn(node);
+}
+
+bool sk_node_stopping(sk_node *node)
+{
+    node->stopping = true;
+    if (sk_wal_busy(node->wal)) return false;
+    for (size_t i = 0; i < node->space_count; i++) {
+        const sk_space *space = node->spaces[i];
+        if (space->origin.waiting.count + space->origin.sent.count + space->reads.count) return false;
+        if (space->job.writer) return false;
+    }
+    return sk_list_empty(&node->dirty);
+}
+
+// ---- Facts ----
+
+const sk_identity *sk_node_identity(const sk_node *node)
+{
+    return &node->identity;
+}
+
+sk_space *sk_node_space(sk_node *node, uint32_t id)
+{
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (node->spaces[i]->id == id) return node->spaces[i];
+    }
+    return NULL;
+}
+
+sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
+{
+    // One space for clients so far: prefixes and numbers choose among more as soon as there are more.
+    return node->spaces[client->selected ? client->selected : SK_SPACE_DEFAULT];
+}
+
+size_t sk_node_space_count(const sk_node *node)
+{
+    return node->space_count;
+}
+
+static const char *why_not_serving(const sk_node *node, const sk_status *status)
+{
+    if (node->wal_failed) return "the log cannot be written";
+    if (status->why) return status->why;
+    if (!status->leader) return "no leader is known";
+    if (status->leader != node->identity.node && !sk_peer_linked(node, status->leader)) return "the leader is out of reach";
+    return NULL;
+}
+
+sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_digest)
+{
+    SK_ASSERT(index < node->space_count);
+    const sk_space *space = node->spaces[index];
+    sk_keyspace_facts keys = sk_keyspace_facts_of(space->machine);
+    sk_space_facts facts = {.id = space->id,
+                            .name = space->name,
+                            .protocol = space->protocol->name,
+                            .status = space->protocol->status(space->replica),
+                            .applied = space->applied,
+                            .snapshot_position = space->snapshot.position,
+                            .clock_ms = space->clock.applied_ms,
+                            .keys = keys.keys,
+                            .bytes = keys.bytes};
+    facts.why_not = why_not_serving(node, &facts.status);
+    facts.serving = !facts.why_not;
+    if (with_digest) {
+        facts.digest_position = space->applied;
+        facts.digest = sk_hash_mix(space->machine->ops->digest(space->machine), sk_sessions_digest(&space->sessions));
+        facts.digest = sk_hash_mix(facts.digest, space->clock.applied_ms);
+        facts.digest = sk_hash_mix(facts.digest, (uint64_t)space->clock.wall_offset_ms);
+    }
+    return facts;
+}
+
+const sk_replica *sk_node_replica(const sk_node *node, uint32_t id, const sk_protocol **protocol)
+{
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (node->spaces[i]->id != id) continue;
+        *protocol = node->spaces[i]->protocol;
+        return node->spaces[i]->replica;
+    }
+    return NULL;
+}
+
+uint64_t sk_node_fingerprint(const sk_node *node)
+{
+    uint64_t hash = node->identity.node;
+    for (size_t i = 0; i < node->space_count; i++) {
+        const sk_space *space = node->spaces[i];
+        hash = sk_hash_mix(hash, space->protocol->fingerprint(space->replica));
+        hash = sk_hash_mix(hash, space->applied);
+        hash = sk_hash_mix(hash, space->origin.sent.count);
+    }
+    return hash;
+}
+
+void sk_node_check(const sk_node *node)
+{
+    for (size_t i = 0; i < node->space_count; i++) sk_space_check(node->spaces[i]);
+    sk_wal_check(node->wal);
+}

@@ -1,0 +1,466 @@
+#include "node/space.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/hash.h"
+#include "node/state.h"
+
+typedef struct mark {
+    uint64_t number, sequence;
+} mark;
+
+typedef struct held_send {
+    uint64_t after;
+    sk_node_id to;
+    bool urgent;
+    uint8_t *message;
+    size_t size;
+} held_send;
+
+enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
+enum { SUBMIT_NUMBER_BITS = 48 };
+
+// The request number of entries that only move the clock: origin 0, so never mixed up with a client's.
+static const uint64_t advance_number = 1;
+
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine)
+{
+    sk_space *space = sk_alloc_zeroed(sizeof *space);
+    space->node = node;
+    space->id = id;
+    space->name = name;
+    space->protocol = protocol;
+    space->machine = machine;
+    space->snapshot.space = id;
+    sk_ring_init(&space->marks, sizeof(mark));
+    sk_ring_init(&space->held, sizeof(held_send));
+    sk_ring_init(&space->own, sizeof(held_send));
+    sk_sessions_init(&space->sessions);
+    sk_origin_init(&space->origin);
+    sk_reads_init(&space->reads);
+    sk_transfers_init(&space->transfers);
+    return space;
+}
+
+void sk_space_open_replica(sk_space *space)
+{
+    sk_node *node = space->node;
+    sk_member members[SK_FOUNDERS_MAX];
+    for (uint32_t i = 0; i < node->identity.founder_count; i++) {
+        members[i] = (sk_member){.id = node->identity.founders[i].id, .voter = true};
+    }
+    sk_setup setup = {.self = node->identity.node,
+                      .members = members,
+                      .member_count = node->identity.founder_count,
+                      .boot = node->identity.boot,
+                      .seed = sk_prng_next(&node->prng),
+                      .limits = node->config.limits,
+                      .timing = node->config.timing,
+                      .recovery = {.snapshot_position = space->snapshot.position,
+                                   .snapshot_epoch = space->snapshot.epoch},
+                      .now = node->now};
+    space->replica = space->protocol->open(&setup);
+}
+
+static void drop_messages(sk_ring *ring)
+{
+    for (size_t i = 0; i < ring->count; i++) sk_free(((held_send *)sk_ring_at(ring, i))->message);
+    sk_ring_deinit(ring);
+}
+
+void sk_space_close(sk_space *space)
+{
+    if (!space) return;
+    sk_transfers_deinit(space);
+    if (space->job.image) space->machine->ops->image_close(space->job.image);
+    if (space->replica) space->protocol->close(space->replica);
+    space->machine->ops->close(space->machine);
+    sk_effects_deinit(&space->effects);
+    sk_ring_deinit(&space->marks);
+    drop_messages(&space->held);
+    drop_messages(&space->own);
+    sk_sessions_deinit(&space->sessions);
+    sk_origin_deinit(&space->origin);
+    sk_reads_deinit(&space->reads);
+    for (size_t i = 0; i < SK_FOUNDERS_MAX; i++) sk_buffer_deinit(&space->origins[i].answers);
+    sk_buffer_deinit(&space->reply);
+    sk_buffer_deinit(&space->envelope);
+    sk_free(space);
+}
+
+bool sk_space_leads(const sk_space *space)
+{
+    return space->status.role == SK_ROLE_LEADER;
+}
+
+// ---- Effects ----
+
+static void send_now(sk_space *space, sk_node_id to, sk_slice message, bool urgent)
+{
+    if (to == space->node->identity.node) {
+        held_send *own = sk_ring_push(&space->own);
+        *own = (held_send){.to = to, .message = sk_alloc(message.size), .size = message.size};
+        memcpy(own->message, message.data, message.size);
+        return;
+    }
+    sk_peer_queue(space->node, to, SK_FRAME_PROTOCOL, space->id, message, urgent);
+}
+
+static void on_send(sk_space *space, const sk_effect *effect)
+{
+    bool urgent = effect->send.class == SK_SEND_URGENT;
+    if (effect->send.after <= space->durable_number) {
+        send_now(space, effect->send.to, effect->send.message, urgent);
+        return;
+    }
+    held_send *held = sk_ring_push(&space->held);
+    *held = (held_send){.after = effect->send.after,
+                        .to = effect->send.to,
+                        .urgent = urgent,
+                        .message = sk_alloc(effect->send.message.size),
+                        .size = effect->send.message.size};
+    memcpy(held->message, effect->send.message.data, held->size);
+}
+
+static void on_persist(sk_space *space, const sk_effect *effect)
+{
+    uint64_t sequence = sk_wal_append(space->node->wal, space->id, &effect->persist.record);
+    mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
+    SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
+    *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence};
+}
+
+static void on_fetched(sk_wal_read *read)
+{
+    sk_space *space = read->owner;
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_RECORDS,
+                                    .records = {.from = read->from,
+                                                .list = read->list,
+                                                .count = read->count,
+                                                .error = read->error}});
+    sk_free(read);
+}
+
+static void on_fetch(sk_space *space, const sk_effect *effect)
+{
+    sk_wal_read *read = sk_alloc_zeroed(sizeof *read);
+    read->space = space->id;
+    read->from = effect->fetch.from;
+    read->to = effect->fetch.to;
+    read->bytes_max = space->node->config.limits.message_bytes_max;
+    read->done = on_fetched;
+    read->owner = space;
+    sk_wal_read_start(space->node->wal, read);
+}
+
+// What an entry's session made of it, to whoever asked.
+static void answer_origin(sk_space *space, const sk_envelope *envelope, bool ordered_here, bool gap, sk_slice reply)
+{
+    sk_node *node = space->node;
+    if (envelope->origin == node->identity.node) {
+        if (envelope->boot != node->identity.boot) return;
+        if (gap) sk_origin_refused(space, envelope->number, SK_EPROTOCOL);
+        else sk_origin_answer(space, envelope->number, reply);
+        return;
+    }
+    if (ordered_here) sk_forward_answer(space, envelope->origin, envelope->number, gap ? SK_EPROTOCOL : 0, reply);
+}
+
+static void execute(sk_space *space, const sk_effect *effect, const sk_envelope *envelope)
+{
+    bool has_origin = envelope->flags & SK_ENVELOPE_ORIGIN;
+    sk_slice reply = {0};
+    if (has_origin) {
+        switch (sk_session_judge(&space->sessions, envelope, &reply)) {
+        case SK_SESSION_EXECUTE: break;
+        case SK_SESSION_REPEAT:
+            space->repeats++;
+            answer_origin(space, envelope, effect->apply.request != 0, false, reply);
+            return;
+        case SK_SESSION_GAP:
+            space->gaps++;
+            answer_origin(space, envelope, effect->apply.request != 0, true, reply);
+            return;
+        default: return;
+        }
+    }
+    sk_buffer_reset(&space->reply, REPLY_BYTES_KEPT);
+    if (envelope->command.size) {
+        sk_command_context context;
+        sk_space_context(space, envelope->flags & SK_ENVELOPE_RESP3 ? 3 : 2, &context);
+        context.seed = sk_hash_mix(effect->apply.position, effect->apply.epoch);
+        space->machine->ops->apply(space->machine, &context, envelope->command, &space->reply);
+    } else {
+        space->machine->ops->advance(space->machine, space->clock.applied_ms);
+    }
+    if (!has_origin) return;
+    reply = sk_buffer_slice(&space->reply);
+    sk_session_executed(&space->sessions, envelope, reply);
+    answer_origin(space, envelope, effect->apply.request != 0, false, reply);
+}
+
+static void on_apply(sk_space *space, const sk_effect *effect)
+{
+    SK_ASSERT(effect->apply.position == space->applied + 1);
+    space->applied = effect->apply.position;
+    space->applied_epoch = effect->apply.epoch;
+    space->applies++;
+    if (!effect->apply.payload.size) return;
+    sk_envelope envelope;
+    if (sk_envelope_read(effect->apply.payload, &envelope) < 0) {
+        sk_log(space->node->sink, SK_LOG_ERROR, "msg=\"unreadable entry skipped\" space=%s position=%llu", space->name,
+               (unsigned long long)space->applied);
+        return;
+    }
+    if (envelope.clock_ms > space->clock.applied_ms) space->clock.applied_ms = envelope.clock_ms;
+    if (envelope.flags & SK_ENVELOPE_OFFSET) {
+        space->clock.wall_offset_ms = envelope.wall_offset_ms;
+        space->clock.has_offset = true;
+    }
+    if (!(envelope.flags & SK_ENVELOPE_ORIGIN)) space->clock.advancing = false;
+    execute(space, effect, &envelope);
+}
+
+static void on_refuse(sk_space *space, const sk_effect *effect)
+{
+    uint64_t request = effect->refuse.request;
+    if (request & SK_READ_REQUEST) {
+        sk_reads_refused(space, request, effect->refuse.why);
+        return;
+    }
+    sk_node_id origin = (sk_node_id)(request >> SUBMIT_NUMBER_BITS);
+    uint64_t number = request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
+    if (origin == 0) {
+        space->clock.advancing = false;
+    } else if (origin == space->node->identity.node) {
+        sk_origin_refused(space, number, effect->refuse.why);
+    } else {
+        sk_forward_refuse(space, origin, number, effect->refuse.why);
+    }
+}
+
+static void on_status(sk_space *space)
+{
+    sk_status status = space->protocol->status(space->replica);
+    bool elected = status.role == SK_ROLE_LEADER && (space->status.role != SK_ROLE_LEADER || status.epoch != space->status.epoch);
+    if (status.leader != space->status.leader || status.epoch != space->status.epoch || status.role != space->status.role) {
+        static const char *const roles[] = {"follower", "candidate", "leader", "learner", "halted"};
+        sk_log(space->node->sink, space->id == SK_SPACE_DEFAULT ? SK_LOG_INFO : SK_LOG_DEBUG,
+               "msg=\"status\" space=%s role=%s leader=%u epoch=%llu%s%s", space->name, roles[status.role], status.leader,
+               (unsigned long long)status.epoch, status.why ? " why=" : "", status.why ? status.why : "");
+    }
+    space->status = status;
+    if (!elected) return;
+    // The clock goes on from the applied value, counted from now: late, never early.
+    space->clock.base_ms = space->clock.proposed_ms = space->clock.applied_ms;
+    space->clock.base_time = space->node->now;
+    space->clock.proposed_offset_known = false;
+    space->clock.advancing = false;
+    for (size_t i = 0; i < SK_FOUNDERS_MAX; i++) space->origins[i].accept = 0;
+}
+
+static void carry_out(sk_space *space, const sk_effect *effect)
+{
+    switch (effect->kind) {
+    case SK_EFFECT_SEND: on_send(space, effect); break;
+    case SK_EFFECT_PERSIST: on_persist(space, effect); break;
+    case SK_EFFECT_FETCH: on_fetch(space, effect); break;
+    case SK_EFFECT_APPLY: on_apply(space, effect); break;
+    case SK_EFFECT_QUERY: sk_reads_query(space, effect->query.request); break;
+    case SK_EFFECT_REFUSE: on_refuse(space, effect); break;
+    case SK_EFFECT_SNAPSHOT_WANTED: space->snapshot_wanted = true; break;
+    case SK_EFFECT_SNAPSHOT_OFFERED:
+        sk_transfer_offer(space, effect->snapshot_offered.to, effect->snapshot_offered.at_least);
+        break;
+    case SK_EFFECT_STATUS: on_status(space); break;
+    }
+}
+
+static void step_once(sk_space *space, sk_event *event)
+{
+    SK_ASSERT(!space->stepping);
+    space->stepping = true;
+    event->now = space->node->now;
+    sk_effects_reset(&space->effects);
+    space->protocol->step(space->replica, event, &space->effects);
+    for (size_t i = 0; i < space->effects.count; i++) carry_out(space, &space->effects.list[i]);
+    space->stepping = false;
+#ifdef SK_VERIFY
+    space->protocol->check(space->replica);
+#endif
+}
+
+void sk_space_step(sk_space *space, sk_event event)
+{
+    step_once(space, &event);
+    while (space->own.count) {
+        held_send own = *(held_send *)sk_ring_at(&space->own, 0);
+        sk_ring_pop_front(&space->own, 1);
+        sk_event received = {.kind = SK_EVENT_RECEIVE,
+                             .receive = {.from = own.to, .message = sk_slice_make(own.message, own.size)}};
+        step_once(space, &received);
+        sk_free(own.message);
+    }
+}
+
+void sk_space_start(sk_space *space, bool damaged)
+{
+    sk_effects_reset(&space->effects);
+    space->protocol->start(space->replica, space->node->now, damaged, &space->effects);
+    space->stepping = true;
+    for (size_t i = 0; i < space->effects.count; i++) carry_out(space, &space->effects.list[i]);
+    space->stepping = false;
+    space->status = space->protocol->status(space->replica);
+}
+
+// ---- The log ----
+
+void sk_space_durable(sk_space *space, uint64_t sequence)
+{
+    uint64_t number = 0;
+    while (space->marks.count) {
+        mark *first = sk_ring_at(&space->marks, 0);
+        if (first->sequence > sequence) break;
+        number = first->number;
+        sk_ring_pop_front(&space->marks, 1);
+    }
+    if (!number) return;
+    space->durable_number = number;
+    while (space->held.count) {
+        held_send held = *(held_send *)sk_ring_at(&space->held, 0);
+        if (held.after > number) break;
+        sk_ring_pop_front(&space->held, 1);
+        send_now(space, held.to, sk_slice_make(held.message, held.size), held.urgent);
+        sk_free(held.message);
+    }
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_DURABLE, .durable.number = number});
+}
+
+void sk_space_disk_failed(sk_space *space, int error)
+{
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_DISK_FAILED, .disk_failed.error = error});
+}
+
+// ---- Ordering ----
+
+static uint64_t clock_now(const sk_space *space)
+{
+    const sk_space_clock *clock = &space->clock;
+    uint64_t elapsed = (space->node->now - clock->base_time) / SK_MS;
+    uint64_t now_ms = clock->base_ms + elapsed;
+    return now_ms > clock->applied_ms ? now_ms : clock->applied_ms;
+}
+
+static void stamp(sk_space *space, sk_envelope *envelope)
+{
+    sk_space_clock *clock = &space->clock;
+    envelope->clock_ms = clock_now(space);
+    if (envelope->clock_ms > clock->proposed_ms) clock->proposed_ms = envelope->clock_ms;
+    int64_t offset = (int64_t)sk_node_wall_ms(space->node) - (int64_t)envelope->clock_ms;
+    int64_t known = clock->proposed_offset_known ? clock->proposed_offset_ms : clock->wall_offset_ms;
+    bool far = offset > known + 1000 || offset < known - 1000;
+    if (!far && (clock->proposed_offset_known || clock->has_offset)) return;
+    envelope->flags |= SK_ENVELOPE_OFFSET;
+    envelope->wall_offset_ms = offset;
+    clock->proposed_offset_ms = offset;
+    clock->proposed_offset_known = true;
+}
+
+void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, uint64_t answered, uint8_t resp,
+                    sk_slice command)
+{
+    SK_ASSERT(number < (uint64_t)1 << SUBMIT_NUMBER_BITS);
+    sk_envelope envelope = {.origin = origin, .boot = boot, .number = number, .answered = answered, .command = command};
+    if (origin) envelope.flags |= SK_ENVELOPE_ORIGIN;
+    if (resp == 3) envelope.flags |= SK_ENVELOPE_RESP3;
+    stamp(space, &envelope);
+    sk_buffer_reset(&space->envelope, REPLY_BYTES_KEPT);
+    sk_envelope_write(&space->envelope, &envelope);
+    uint64_t request = (uint64_t)origin << SUBMIT_NUMBER_BITS | number;
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
+                                    .submit = {.request = request, .command = sk_buffer_slice(&space->envelope)}});
+}
+
+// When the leader should log an advance of the clock, because something expires and nothing else moves it.
+static sk_ns advance_due(const sk_space *space)
+{
+    if (!sk_space_leads(space) || space->clock.advancing) return SK_NEVER;
+    uint64_t deadline = space->machine->ops->next_deadline(space->machine);
+    if (deadline == UINT64_MAX) return SK_NEVER;
+    const sk_space_clock *clock = &space->clock;
+    if (deadline <= clock->applied_ms) return space->node->now; // removal work is left over
+    if (deadline <= clock->proposed_ms) return SK_NEVER;        // an entry under way will do
+    if (deadline <= clock->base_ms) return space->node->now;
+    uint64_t wait_ms = deadline - clock->base_ms;
+    return wait_ms > SK_NEVER / SK_MS / 2 ? SK_NEVER : clock->base_time + wait_ms * SK_MS;
+}
+
+static void advance_clock(sk_space *space)
+{
+    if (advance_due(space) > space->node->now) return;
+    space->clock.advancing = true;
+    sk_space_order(space, 0, 0, advance_number, 0, 2, sk_slice_make(NULL, 0));
+}
+
+void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out)
+{
+    *out = (sk_command_context){.clock_ms = space->clock.applied_ms,
+                                .wall_offset_ms = space->clock.wall_offset_ms,
+                                .seed = sk_prng_next(&space->node->prng),
+                                .resp = resp};
+}
+
+// ---- Turns ----
+
+// What the replica no longer keeps, the log need not keep either.
+static void release_log(sk_space *space)
+{
+    uint64_t first = space->status.first;
+    if (first > 1 && first - 1 > space->released) {
+        space->released = first - 1;
+        sk_wal_release(space->node->wal, space->id, space->released);
+    }
+}
+
+void sk_space_turn(sk_space *space)
+{
+    sk_origin_turn(space);
+    sk_reads_turn(space);
+    advance_clock(space);
+    for (int i = 0; i < TICKS_A_TURN_MAX && space->protocol->deadline(space->replica) <= space->node->now; i++) {
+        sk_space_step(space, (sk_event){.kind = SK_EVENT_TICK});
+    }
+    space->status = space->protocol->status(space->replica);
+    release_log(space);
+    sk_forward_flush(space);
+}
+
+static sk_ns earlier(sk_ns a, sk_ns b)
+{
+    return a < b ? a : b;
+}
+
+sk_ns sk_space_deadline(sk_space *space)
+{
+    sk_ns at = space->protocol->deadline(space->replica);
+    at = earlier(at, sk_origin_deadline(space));
+    at = earlier(at, sk_reads_deadline(space));
+    at = earlier(at, advance_due(space));
+    return earlier(at, sk_transfer_deadline(space));
+}
+
+bool sk_space_work(sk_space *space)
+{
+    bool more = sk_snapshot_job_work(space);
+    more |= sk_transfer_work(space);
+    more |= space->machine->ops->collect(space->machine, 2000);
+    return more;
+}
+
+void sk_space_check(const sk_space *space)
+{
+    space->protocol->check(space->replica);
+    sk_origin_check(&space->origin);
+    sk_status status = space->protocol->status(space->replica);
+    SK_ASSERT(space->applied <= status.committed || status.committed == 0);
+}
