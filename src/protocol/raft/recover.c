@@ -1,0 +1,126 @@
+// From the disk, and from damage.
+//
+// A replica that lost records may have voted or acknowledged with them. It is recovering until it is told, by
+// a leader that knows of it, that it holds an entry appended after the leader knew and committed without it
+// (docs/raft.md, C2).
+#include "base/assert.h"
+#include "protocol/raft/raft.h"
+
+enum { STATE_RECOVERING = 1 };
+
+static void recover_state(sk_raft_replica *raft, const sk_record *record)
+{
+    if (record->number < raft->state_record || record->payload.size != 2)
+        return; // carried forward, overtaken since
+    raft->state_record = record->number;
+    raft->recovering = record->payload.data[1] & STATE_RECOVERING;
+    if (record->epoch < raft->term) return; // below the snapshot's term: no vote of that matters
+    raft->term = record->epoch;
+    raft->vote = record->payload.data[0];
+}
+
+static void truncate_above_base(sk_raft_replica *raft, uint64_t index)
+{
+    if (index <= raft->log.base.index) index = raft->log.base.index + 1;
+    if (index <= raft->log.last) sk_raft_log_truncate(&raft->log, index);
+}
+
+static void recover_entry(sk_raft_replica *raft, const sk_record *record)
+{
+    sk_raft_log *log = &raft->log;
+    // Whatever was written at this position or above before is replaced.
+    truncate_above_base(raft, record->position);
+    if (record->position == log->base.index) raft->void_tail = record->epoch != log->base.term;
+    if (record->position <= log->base.index) return;
+    if (raft->void_tail || record->position != log->last + 1) return;         // N01; a gap
+    if (record->epoch < sk_raft_log_last_term(log) || !record->epoch) return; // follows from another entry
+    (void)sk_raft_log_make_room(log, 0, record->payload.size);
+    sk_raft_log_append(log, record->epoch, record->number, record->payload);
+    sk_raft_log_durable(log, record->number);
+}
+
+void sk_raft_recover(sk_raft_replica *raft, const sk_record *record)
+{
+    bool again = record->number <= raft->record_last;
+    if (!again) raft->record_last = record->number;
+    switch (record->kind) {
+    case SK_RECORD_STATE:
+        recover_state(raft, record);
+        break;
+    case SK_RECORD_ENTRY:
+        if (!again) recover_entry(raft, record);
+        break;
+    case SK_RECORD_TRUNCATE:
+        if (again) break;
+        truncate_above_base(raft, record->position);
+        if (record->position <= raft->log.base.index + 1) raft->void_tail = false;
+        break;
+    }
+}
+
+void sk_raft_start(sk_raft_replica *raft, bool damaged)
+{
+    raft->record_durable = raft->record_last; // the store synced what it gave (R21)
+    raft->recovered = raft->log.last;
+    raft->verified = raft->commit;
+    raft->attempt = (raft->boot & UINT32_MAX) << 24; // no answer to an earlier life's pre-vote counts
+    uint64_t last_term = sk_raft_log_last_term(&raft->log);
+    bool behind = last_term > raft->term; // an entry outlived its term's state record
+    if (behind) {
+        raft->term = last_term;
+        raft->vote = 0;
+    }
+    bool newly = (damaged || behind) && !raft->recovering;
+    if (newly) raft->recovering = true;
+    if (newly || behind) sk_raft_persist_state(raft);
+    if (raft->recovering) {
+        raft->why = damaged ? "its log was damaged" : "it lost records that it had answered for";
+        return; // election_at stays at never until a leader is heard
+    }
+    bool alone = raft->peer_count == 1;
+    raft->election_at = alone ? raft->now : raft->now + sk_raft_silence(raft);
+}
+
+// ---- Leader ----
+
+void sk_raft_peer_recovering(sk_raft_replica *raft, sk_raft_peer *peer, bool says)
+{
+    if (says) {
+        peer->lost = false; // it knows
+        peer->recovering = true;
+        if (!peer->heal_index) {
+            // Committed without it and after it stopped voting, this outdates every candidate it may have
+            // helped before.
+            sk_raft_append(raft, 0, sk_slice_make(NULL, 0));
+            peer->heal_index = raft->log.last;
+        }
+        sk_raft_active(raft);
+        return;
+    }
+    bool healed =
+        peer->recovering && !peer->lost && sk_raft_heal_of(raft, peer) && peer->matched >= peer->heal_index;
+    if (!healed) return;
+    peer->recovering = false;
+    peer->heal_index = 0;
+}
+
+uint64_t sk_raft_heal_of(const sk_raft_replica *raft, const sk_raft_peer *peer)
+{
+    return peer->recovering && peer->heal_index <= raft->commit ? peer->heal_index : 0;
+}
+
+// ---- Follower ----
+
+void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal)
+{
+    if (refill && !raft->recovering) {
+        raft->recovering = true;
+        raft->why = "it lost records that it had acknowledged";
+        sk_raft_persist_state(raft);
+        return;
+    }
+    if (!raft->recovering || !heal || raft->verified < heal || raft->log.durable < heal) return;
+    raft->recovering = false;
+    raft->why = NULL;
+    sk_raft_persist_state(raft);
+}
