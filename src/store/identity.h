@@ -1,8 +1,10 @@
 // Who this directory belongs to: written once by whoever founds the cluster, read at every start.
 //
-//   identity   magic, format version, cluster id, node id, the founding members and their peer addresses, CRC-32C
-//   boot       magic, version, the number of the last boot, CRC; replaced (write, sync, rename, sync folder) at every
-//              start before anything is served. When it is damaged the greatest boot seen in any log file counts.
+//   identity   magic, format version, cluster id, node id, the founding members and their peer addresses,
+//   CRC-32C boot       magic, version, the number of the last boot, CRC; replaced (write, sync, rename, sync
+//   folder) at every
+//              start before anything is served. When it is damaged the greatest boot seen in any log file
+//              counts.
 #ifndef SK_STORE_IDENTITY_H
 #define SK_STORE_IDENTITY_H
 
@@ -32,7 +34,8 @@ typedef struct sk_identity {
 int sk_identity_load(sk_disk *disk, sk_identity *out);
 // Founds a directory. SK_EEXIST if it has an identity, whatever it is; then nothing is changed.
 int sk_identity_found(sk_disk *disk, const sk_identity *identity);
-// Takes the next boot number, greater than the boot file's and than `seen_max`, and makes it durable; sets identity->boot.
+// Takes the next boot number, greater than the boot file's and than `seen_max`, and makes it durable; sets
+// identity->boot.
 int sk_identity_boot(sk_disk *disk, sk_identity *identity, uint64_t seen_max);
 
 #endif
