@@ -147,8 +147,11 @@ static void compare(const sk_tree *tree, const model *m)
 
 // ---- Random operations ----
 
+enum key_kind { PLAIN, SAME_PREFIX, LONG_PREFIX, ZEROS_AND_ONES };
+
 typedef struct profile {
     const char *name;
+    enum key_kind kind;
     uint64_t keys;       // how many different ones
     size_t key_size_max; // filled up to some size that the key's number fixes
     size_t value_size_max;
@@ -157,11 +160,13 @@ typedef struct profile {
 } profile;
 
 static const profile profiles[] = {
-    {"tiny", 300, 3, 4, 6000, 60, 30},
-    {"common", 2500, 24, 120, 12000, 60, 30},
-    {"fat cells", 1500, 500, 1100, 6000, 65, 25},
-    {"blobs", 250, 900, 3000, 3000, 55, 30},
-    {"same prefix", 1500, 60, 30, 8000, 60, 30},
+    {"tiny", PLAIN, 300, 3, 4, 6000, 60, 30},
+    {"common", PLAIN, 2500, 24, 120, 12000, 60, 30},
+    {"fat cells", PLAIN, 1500, 500, 1100, 6000, 65, 25},
+    {"blobs", PLAIN, 250, 900, 3000, 3000, 55, 30},
+    {"same prefix", SAME_PREFIX, 1500, 60, 30, 8000, 60, 30},
+    {"long prefix", LONG_PREFIX, 800, 10, 30, 4000, 60, 30},
+    {"zeros and ones", ZEROS_AND_ONES, 4000, 0, 20, 12000, 65, 25},
 };
 
 enum { SNAPSHOTS = 4 };
@@ -178,19 +183,33 @@ typedef struct run {
     bool shrinking;
 } run;
 
-// The key of a number: binary or with a long common prefix; its size follows from its number.
+// The key of a number. Its size and its bytes follow from the number alone.
 static sk_slice key_of(run *r, uint64_t number)
 {
     sk_prng shape;
     sk_prng_init(&shape, number * 7919 + 1);
-    if (number == 0) return sk_slice_make(r->key, 0);
-    size_t size = 0;
-    if (strcmp(r->profile->name, "same prefix") == 0) {
+    size_t size = 0, filled = 0;
+    switch (r->profile->kind) {
+    case PLAIN:
+        break;
+    case SAME_PREFIX:
         size = (size_t)snprintf((char *)r->key, sizeof r->key, "telemetry/site-%04u/gateway/",
                                 (unsigned)number % 7);
+        break;
+    case LONG_PREFIX: // more than a node can say that its keys have in common
+        size = 250 + number % 3 * 20;
+        memset(r->key, 'p', size);
+        break;
+    case ZEROS_AND_ONES: // 00 and ff alone: equal hints, keys that begin others, hints at both ends of their
+                         // range
+        for (uint64_t n = number + 1; n > 1; n /= 2) r->key[size++] = n % 2 ? 0xff : 0;
+        return sk_slice_make(r->key, size);
     }
-    size += (size_t)snprintf((char *)r->key + size, sizeof r->key - size, "%llx", (unsigned long long)number);
-    size_t filled = sk_prng_below(&shape, r->profile->key_size_max);
+    if (number > 0) {
+        size +=
+            (size_t)snprintf((char *)r->key + size, sizeof r->key - size, "%llx", (unsigned long long)number);
+        filled = sk_prng_below(&shape, r->profile->key_size_max);
+    }
     while (size < filled) r->key[size++] = (uint8_t)sk_prng_next(&shape);
     return sk_slice_make(r->key, size);
 }
