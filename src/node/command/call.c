@@ -2,11 +2,14 @@
 
 #include <stdio.h>
 
+#include "base/glob.h"
 #include "node/state.h"
 
-void sk_call_wrong_arity(sk_node_call *call, const char *name)
+enum { PATTERN_SIZE_MAX = 64 };
+
+void sk_call_wrong_arity(sk_node_call *call)
 {
-    sk_reply_errorf(&call->reply, "ERR wrong number of arguments for '%s' command", name);
+    sk_command_reply_arity(&call->reply, call->client->last_command);
 }
 
 bool sk_call_too_many(sk_node_call *call, size_t first)
@@ -29,6 +32,17 @@ void sk_call_set_text(char *out, size_t out_size, sk_slice text)
     size_t size = text.size < out_size ? text.size : out_size - 1;
     if (size) memcpy(out, text.data, size);
     memset(out + size, 0, out_size - size);
+}
+
+bool sk_call_matches(sk_slice pattern, const char *name)
+{
+    return pattern.size <= PATTERN_SIZE_MAX && sk_glob_match(pattern, sk_slice_text(name), true);
+}
+
+// Nothing else is under way, so what is appended to the output comes in order.
+void sk_call_speak(sk_node_call *call)
+{
+    call->reply.out = &call->client->out;
 }
 
 size_t sk_call_majority(const sk_node *node)
@@ -69,7 +83,7 @@ void sk_node_run_container(sk_node_call *call)
 {
     const sk_node_command *container = sk_node_command_find(call->argv[0]);
     if (call->argc < 2) {
-        sk_call_wrong_arity(call, container->row.name);
+        sk_command_reply_arity(&call->reply, &container->row);
         return;
     }
     const sk_node_command *found = sk_node_command_find_sub(container->row.name, call->argv[1]);
@@ -84,7 +98,7 @@ void sk_node_run_container(sk_node_call *call)
     if (sk_command_arity_ok(&found->row, call->argc)) {
         found->run(call);
     } else {
-        sk_call_wrong_arity(call, found->row.name);
+        sk_command_reply_arity(&call->reply, &found->row);
     }
 }
 

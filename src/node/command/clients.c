@@ -84,11 +84,12 @@ void sk_node_run_client_reply(sk_node_call *call)
     sk_client *client = call->client;
     if (sk_slice_equal_nocase(call->argv[2], "on")) {
         client->reply_mode = SK_REPLY_ON;
+        sk_call_speak(call);
         sk_reply_simple(&call->reply, "OK");
     } else if (sk_slice_equal_nocase(call->argv[2], "off")) {
         client->reply_mode = SK_REPLY_OFF;
     } else if (sk_slice_equal_nocase(call->argv[2], "skip")) {
-        if (client->reply_mode != SK_REPLY_OFF) client->reply_mode = SK_REPLY_SKIP_NEXT;
+        if (client->reply_mode != SK_REPLY_OFF) client->reply_mode = SK_REPLY_SKIP;
     } else {
         sk_reply_error(&call->reply, SK_ERR_SYNTAX);
     }

@@ -10,7 +10,7 @@
 void sk_node_run_ping(sk_node_call *call)
 {
     if (call->argc > 2) {
-        sk_call_wrong_arity(call, "ping");
+        sk_call_wrong_arity(call);
     } else if (call->argc == 2) {
         sk_reply_bulk(&call->reply, call->argv[1]);
     } else {
@@ -143,5 +143,6 @@ void sk_node_run_reset(sk_node_call *call)
     client->selected = 0;
     client->reply_mode = SK_REPLY_ON;
     client->resp = call->reply.resp = 2;
+    sk_call_speak(call);
     sk_reply_simple(&call->reply, "RESET");
 }

@@ -18,7 +18,7 @@ void sk_node_run_help(sk_node_call *call);
 // What Redis answers to cluster commands when it stands alone.
 void sk_node_run_cluster_disabled(sk_node_call *call);
 
-void sk_call_wrong_arity(sk_node_call *call, const char *name);
+void sk_call_wrong_arity(sk_node_call *call); // of the command that runs
 // True (and answered) when there are too many arguments from `first` on.
 bool sk_call_too_many(sk_node_call *call, size_t first);
 // For "%.*s" in an error text: at most 128 bytes, as Redis cuts them.
@@ -26,6 +26,11 @@ bool sk_call_too_many(sk_node_call *call, size_t first);
 // A name or library of a client: printable, no spaces. Redis's own rule.
 bool sk_call_printable(sk_slice text);
 void sk_call_set_text(char *out, size_t out_size, sk_slice text); // cut if need be
+
+// Does the glob pattern match this name of ours, whatever the case? One longer than any name needs does not.
+bool sk_call_matches(sk_slice pattern, const char *name);
+// For what is to be heard after CLIENT REPLY OFF all the same: the reply goes out, though its slot is silent.
+void sk_call_speak(sk_node_call *call);
 
 // The majority of the founding voters.
 size_t sk_call_majority(const sk_node *node);

@@ -1,8 +1,6 @@
 // COMMAND: both tables of commands, in the shapes of Redis 7.
 #include "node/command/family.h"
 
-#include "base/glob.h"
-
 // ---- Both tables as one ----
 
 static size_t row_count(void)
@@ -39,6 +37,16 @@ static bool is_sub_of(const sk_command *row, const sk_command *container)
 {
     size_t size = strlen(container->name);
     return !strncmp(row->name, container->name, size) && row->name[size] == '|';
+}
+
+static const sk_command *row_find_sub(const sk_command *container, sk_slice name)
+{
+    size_t size = strlen(container->name);
+    for (size_t i = 0, count = row_count(); i < count; i++) {
+        const sk_command *row = row_at(i);
+        if (is_sub_of(row, container) && sk_slice_equal_nocase(name, row->name + size + 1)) return row;
+    }
+    return NULL;
 }
 
 static size_t top_count(void)
@@ -291,7 +299,7 @@ enum list_filter { LIST_ALL, LIST_NONE, LIST_CATEGORY, LIST_PATTERN };
 static bool listed(const sk_command *row, enum list_filter filter, sk_slice value)
 {
     if (filter == LIST_ALL) return !is_sub(row);
-    if (filter == LIST_PATTERN) return sk_glob_match(value, sk_slice_text(row->name), true);
+    if (filter == LIST_PATTERN) return sk_call_matches(value, row->name);
     words categories = categories_of(row);
     for (size_t i = 0; filter == LIST_CATEGORY && i < categories.count; i++) {
         if (sk_slice_equal_nocase(value, categories.list[i] + 1)) return true;
@@ -313,8 +321,6 @@ void sk_node_run_command_list(sk_node_call *call)
         sk_reply_error(&call->reply, SK_ERR_SYNTAX);
         return;
     }
-    // No name is longer than this: what needs more of a pattern is only there to cost time.
-    if (value.size > 256) filter = LIST_NONE;
     size_t found = 0, count = row_count();
     for (size_t i = 0; i < count; i++) found += listed(row_at(i), filter, value);
     sk_reply_array(&call->reply, found);
@@ -330,7 +336,9 @@ void sk_node_run_command_getkeys(sk_node_call *call)
     size_t argc = call->argc - 2;
     const sk_slice *argv = call->argv + 2;
     const sk_command *row = row_find(argv[0]);
-    if (!row || is_sub(row)) {
+    const sk_command *sub = row && argc > 1 ? row_find_sub(row, argv[1]) : NULL;
+    if (sub) row = sub;
+    if (!row || (!sub && is_sub(row))) {
         sk_reply_error(&call->reply, "ERR Invalid command specified");
         return;
     }

@@ -5,13 +5,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "base/glob.h"
 #include "node/state.h"
 #include "redis/number.h"
 
 // ---- CONFIG ----
 
-enum { CONFIG_VALUE_SIZE_MAX = 96, CONFIG_PATTERN_SIZE_MAX = 64 };
+enum { CONFIG_VALUE_SIZE_MAX = 96 };
 
 typedef struct parameter {
     const char *name;
@@ -92,8 +91,7 @@ enum { PARAMETER_COUNT = sizeof parameters / sizeof parameters[0] };
 static bool parameter_wanted(const sk_node_call *call, const parameter *candidate)
 {
     for (size_t i = 2; i < call->argc; i++) {
-        if (call->argv[i].size > CONFIG_PATTERN_SIZE_MAX) continue; // longer than any name needs
-        if (sk_glob_match(call->argv[i], sk_slice_text(candidate->name), true)) return true;
+        if (sk_call_matches(call->argv[i], candidate->name)) return true;
     }
     return false;
 }
@@ -208,7 +206,7 @@ void sk_node_run_slowlog_get(sk_node_call *call)
 {
     int64_t count = 10;
     if (call->argc > 3) {
-        sk_call_wrong_arity(call, "slowlog|get");
+        sk_call_wrong_arity(call);
     } else if (call->argc == 3 && (!sk_number_parse(call->argv[2], &count) || count < -1)) {
         sk_reply_error(&call->reply, "ERR count should be greater than or equal to -1");
     } else {
