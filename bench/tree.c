@@ -116,41 +116,42 @@ static void read_all(bench *b)
 
 int main(int argc, char **argv)
 {
-    static bench b;
-    b.count = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
-    b.value_size = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
-    if (b.value_size > sizeof b.value) return 2;
-    sk_prng_init(&b.prng, 1);
-    b.numbers = malloc(b.count * sizeof *b.numbers);
-    for (uint64_t i = 0; i < b.count; i++) b.numbers[i] = i;
-    sk_tree_init(&b.tree, &b.garbage);
+    bench *b = calloc(1, sizeof *b);
+    if (!b) return 1;
+    b->count = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
+    b->value_size = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
+    if (b->value_size > sizeof b->value) return 2;
+    sk_prng_init(&b->prng, 1);
+    b->numbers = malloc(b->count * sizeof *b->numbers);
+    for (uint64_t i = 0; i < b->count; i++) b->numbers[i] = i;
+    sk_tree_init(&b->tree, &b->garbage);
     size_t before = heap_used();
-    printf("%llu entries, key %d, value %zu bytes\n", (unsigned long long)b.count, KEY_SIZE, b.value_size);
-    shuffle(b.numbers, b.count, &b.prng);
-    put_all(&b, "put, random order");
-    memory(&b, before);
-    shuffle(b.numbers, b.count, &b.prng);
-    put_all(&b, "put again, same size");
-    read_all(&b);
-    sk_tree snapshot = sk_tree_snapshot(&b.tree);
-    put_all(&b, "put again under a snapshot");
+    printf("%llu entries, key %d, value %zu bytes\n", (unsigned long long)b->count, KEY_SIZE, b->value_size);
+    shuffle(b->numbers, b->count, &b->prng);
+    put_all(b, "put, random order");
+    memory(b, before);
+    shuffle(b->numbers, b->count, &b->prng);
+    put_all(b, "put again, same size");
+    read_all(b);
+    sk_tree snapshot = sk_tree_snapshot(&b->tree);
+    put_all(b, "put again under a snapshot");
     sk_tree_drop(&snapshot);
-    while (sk_tree_collect(&b.garbage, 1000)) {
-    }
+    while (sk_tree_collect(&b->garbage, 1000)) {}
     char key[KEY_SIZE];
     double start = now();
-    for (uint64_t i = 0; i < b.count; i++) {
-        key_of(key, b.numbers[i]);
-        sk_tree_remove(&b.tree, sk_slice_make(key, KEY_SIZE));
+    for (uint64_t i = 0; i < b->count; i++) {
+        key_of(key, b->numbers[i]);
+        sk_tree_remove(&b->tree, sk_slice_make(key, KEY_SIZE));
     }
-    report("remove, random", start, b.count);
-    put_all(&b, "put, random order, again");
-    drop(&b);
-    for (uint64_t i = 0; i < b.count; i++) b.numbers[i] = i;
-    put_all(&b, "put, ascending");
-    memory(&b, before);
-    drop(&b);
-    sk_tree_garbage_deinit(&b.garbage);
-    free(b.numbers);
+    report("remove, random", start, b->count);
+    put_all(b, "put, random order, again");
+    drop(b);
+    for (uint64_t i = 0; i < b->count; i++) b->numbers[i] = i;
+    put_all(b, "put, ascending");
+    memory(b, before);
+    drop(b);
+    sk_tree_garbage_deinit(&b->garbage);
+    free(b->numbers);
+    free(b);
     return 0;
 }
