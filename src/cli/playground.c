@@ -321,7 +321,10 @@ static int play(playground *ground)
     int code = sk_playground_take_directory(ground);
     if (!code) code = sk_playground_found(ground);
     if (!code && sk_playground_listen(ground)) code = SK_EXIT_FAILED;
-    if (code) return code;
+    if (code) {
+        if (ground->temporary) sk_playground_remove_directory(ground);
+        return code;
+    }
     if (isatty(STDOUT_FILENO)) sk_playground_screen_open(ground);
     code = start_all(ground);
     if (!code) loop(ground);

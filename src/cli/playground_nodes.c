@@ -302,7 +302,8 @@ void sk_playground_reap(playground *ground)
         // Whoever stopped it (SIGTERM, which ends with exit 0) wants it stopped; all else counts as an accident.
         bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
         if (ground->restart_after && !stopped && !ground->ending) node->restart_at = sk_client_now() + ground->restart_after;
-        if (!ground->ending) sk_playground_say(ground, "node %u died (%s)", node->number, text);
+        if (!ground->ending && stopped) sk_playground_say(ground, "node %u stopped", node->number);
+        else if (!ground->ending) sk_playground_say(ground, "node %u died (%s)", node->number, text);
         sk_playground_clients_node_ended(ground, node);
     }
 }

@@ -15,7 +15,7 @@
 #define BOLD   "\x1b[1m"
 #define DIM    "\x1b[2m"
 #define PLAIN  "\x1b[0m"
-#define LINE_END "\x1b[K\r\n" // whatever stood there before is gone
+#define LINE_END "\x1b[K\n" // whatever stood there before is gone
 
 void sk_playground_screen_open(playground *ground)
 {
