@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include "client/connection.h"
 
-#define SK_CLI_VERSION "0.1.0"
 
 enum sk_exit { // sysexits.h, where it has one
     SK_EXIT_OK = 0,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/version.h"
 #include "cli/cli.h"
 
 static const sk_verb *const verbs[] = {
@@ -166,7 +167,7 @@ int main(int argc, char **argv)
         return run_help(argc - 2, argv + 2);
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "version") == 0) {
-        puts("skein " SK_CLI_VERSION);
+        puts("skein " SK_VERSION);
         return SK_EXIT_OK;
     }
     const sk_verb *verb = find_verb(name);
