@@ -6,10 +6,10 @@
 #define SK_CLI_ASKER_H
 
 #include "cli/view.h"
-#include "client/connection.h"
+#include "client/remote.h"
 
 typedef struct sk_asker {
-    sk_connection connection; // kept open between questions
+    sk_remote remote; // kept open between questions
     sk_endpoint endpoint;
     sk_node_view *view; // the caller's; filled in with every answer or failure
     bool waiting;
@@ -20,7 +20,7 @@ void sk_asker_init(sk_asker *asker, const sk_endpoint *endpoint, sk_node_view *v
 void sk_asker_deinit(sk_asker *asker);
 // Sends NODE STATUS (connecting first if need be). Nothing happens while an answer is still awaited.
 void sk_asker_ask(sk_asker *asker, sk_ns now, sk_ns timeout);
-// What poll said about connection.socket.
+// What poll said about remote.socket.
 void sk_asker_ready(sk_asker *asker, short events);
 // Gives up what is past its deadline.
 void sk_asker_expire(sk_asker *asker, sk_ns now);

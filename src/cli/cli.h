@@ -4,7 +4,7 @@
 #define SK_CLI_CLI_H
 
 #include <stdbool.h>
-#include "client/connection.h"
+#include "client/remote.h"
 
 
 enum sk_exit { // sysexits.h, where it has one

@@ -33,15 +33,15 @@ static int call(const sk_arguments *arguments, size_t argc, const sk_slice *argv
     sk_endpoint endpoint;
     int code = sk_cli_endpoint(arguments, &endpoint);
     if (code) return code;
-    sk_connection connection;
-    sk_connection_init(&connection);
+    sk_remote remote;
+    sk_remote_init(&remote);
     sk_ns deadline = sk_client_now() + CALL_TIMEOUT_S * SK_S;
     const sk_resp_value *reply = NULL;
-    int error = sk_connection_open(&connection, &endpoint, deadline);
+    int error = sk_remote_open(&remote, &endpoint, deadline);
     bool sent = error == 0;
-    if (!error) error = sk_connection_call(&connection, argc, argv, deadline, &reply);
+    if (!error) error = sk_remote_call(&remote, argc, argv, deadline, &reply);
     if (error) {
-        fprintf(stderr, "skein: %s%s\n", connection.problem,
+        fprintf(stderr, "skein: %s%s\n", remote.problem,
                 sent && !print ? "; the write may or may not have been applied" : "");
         code = SK_EXIT_UNAVAILABLE;
     } else if (reply->type == SK_RESP_FAILURE) {
@@ -53,7 +53,7 @@ static int call(const sk_arguments *arguments, size_t argc, const sk_slice *argv
         fwrite(reply->text.data, 1, reply->text.size, stdout);
         fputc('\n', stdout);
     }
-    sk_connection_deinit(&connection);
+    sk_remote_deinit(&remote);
     return code;
 }
 

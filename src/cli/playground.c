@@ -71,30 +71,30 @@ static void probe(playground *ground, sk_ns now)
 {
     const sk_node_view *leader = sk_view_leader(ground->view);
     if (ground->probe_deadline && now >= ground->probe_deadline) {
-        sk_connection_close(&ground->prober);
+        sk_remote_close(&ground->prober);
         ground->probe_deadline = 0;
     }
     if (ground->written || ground->probe_deadline || !leader) return;
     const playground_node *node = &ground->nodes[leader->id - 1];
-    sk_connection_close(&ground->prober);
-    if (sk_connection_start(&ground->prober, &node->asker.endpoint)) return;
+    sk_remote_close(&ground->prober);
+    if (sk_remote_start(&ground->prober, &node->asker.endpoint)) return;
     sk_slice argv[] = {sk_slice_text("DEL"), sk_slice_text("skein:playground:probe")};
-    sk_connection_request(&ground->prober, 2, argv);
+    sk_remote_request(&ground->prober, 2, argv);
     ground->probe_deadline = now + 2 * SK_S;
 }
 
 static void on_probe(playground *ground, short events)
 {
     const sk_resp_value *reply = NULL;
-    if (sk_connection_ready(&ground->prober, events) == 0) {
-        int found = sk_connection_next(&ground->prober, &reply);
+    if (sk_remote_ready(&ground->prober, events) == 0) {
+        int found = sk_remote_next(&ground->prober, &reply);
         if (found == 0) return;
         if (found == 1 && reply->type == SK_RESP_INTEGER) {
             ground->written = true;
             ground->written_at = sk_client_now();
         }
     }
-    sk_connection_close(&ground->prober);
+    sk_remote_close(&ground->prober);
     ground->probe_deadline = 0;
 }
 
@@ -185,11 +185,11 @@ static size_t gather(playground *ground, struct pollfd *items)
     items[0] = (struct pollfd){.fd = ground->signals, .events = POLLIN};
     items[1] = (struct pollfd){.fd = ground->listener, .events = POLLIN};
     items[2] = (struct pollfd){.fd = ground->screen && isatty(STDIN_FILENO) ? STDIN_FILENO : -1, .events = POLLIN};
-    items[3] = (struct pollfd){.fd = ground->prober.socket, .events = sk_connection_events(&ground->prober)};
+    items[3] = (struct pollfd){.fd = ground->prober.socket, .events = sk_remote_events(&ground->prober)};
     size_t count = FIXED_ITEMS;
     for (uint32_t i = 0; i < ground->node_count; i++) {
-        const sk_connection *connection = &ground->nodes[i].asker.connection;
-        items[count++] = (struct pollfd){.fd = connection->socket, .events = sk_connection_events(connection)};
+        const sk_remote *remote = &ground->nodes[i].asker.remote;
+        items[count++] = (struct pollfd){.fd = remote->socket, .events = sk_remote_events(remote)};
     }
     for (size_t i = 0; i < SK_PLAYGROUND_CLIENTS_MAX; i++) {
         items[count++] = (struct pollfd){.fd = ground->clients[i].socket, .events = POLLIN};
@@ -365,13 +365,13 @@ static int run(const sk_arguments *arguments)
     ground->extra_count = arguments->count;
     ground->lock = ground->listener = ground->folder = -1;
     ground->started_at = sk_client_now();
-    sk_connection_init(&ground->prober);
+    sk_remote_init(&ground->prober);
     int code = arguments->count > 32 ? sk_cli_usage(arguments->verb, "too many words for skeind") : read_flags(arguments, ground);
     if (!code) code = play(ground);
     for (uint32_t i = 0; i < SK_PLAYGROUND_NODES_MAX; i++) {
         if (ground->nodes[i].asker.view) sk_asker_deinit(&ground->nodes[i].asker);
     }
-    sk_connection_deinit(&ground->prober);
+    sk_remote_deinit(&ground->prober);
     sk_free(ground->view);
     sk_free(ground);
     return code;

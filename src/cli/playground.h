@@ -63,7 +63,7 @@ typedef struct playground {
     bool ready;
     bool written;         // a write has succeeded
     sk_ns written_at;
-    sk_connection prober; // sends that write
+    sk_remote prober; // sends that write
     sk_ns probe_deadline; // 0: none under way
     uint32_t leader;      // announced last
     uint64_t term;

@@ -20,16 +20,16 @@ static const sk_flag flags[] = {
 // NODE LIST from the entry node. 0, or an exit code after a complaint.
 static int ask_list(const sk_endpoint *entry, sk_cluster_view *cluster)
 {
-    sk_connection connection;
-    sk_connection_init(&connection);
+    sk_remote remote;
+    sk_remote_init(&remote);
     sk_ns deadline = sk_client_now() + ANSWER_MS * SK_MS;
     const sk_resp_value *reply = NULL;
     sk_slice argv[] = {sk_slice_text("NODE"), sk_slice_text("LIST")};
     int code = 0;
-    int error = sk_connection_open(&connection, entry, deadline);
-    if (!error) error = sk_connection_call(&connection, 2, argv, deadline, &reply);
+    int error = sk_remote_open(&remote, entry, deadline);
+    if (!error) error = sk_remote_call(&remote, 2, argv, deadline, &reply);
     if (error) {
-        fprintf(stderr, "skein status: %s\n", connection.problem);
+        fprintf(stderr, "skein status: %s\n", remote.problem);
         code = SK_EXIT_UNAVAILABLE;
     } else if (reply->type == SK_RESP_FAILURE) {
         fprintf(stderr, "skein status: %s port %s is no Skein node, or refuses: %.*s\n", entry->host, entry->port,
@@ -39,7 +39,7 @@ static int ask_list(const sk_endpoint *entry, sk_cluster_view *cluster)
         fprintf(stderr, "skein status: the answer to NODE LIST cannot be read\n");
         code = SK_EXIT_FAILED;
     }
-    sk_connection_deinit(&connection);
+    sk_remote_deinit(&remote);
     return code;
 }
 
@@ -63,8 +63,8 @@ static void ask_all(sk_cluster_view *cluster)
         for (size_t i = 0; i < cluster->count; i++) {
             sk_asker_expire(&askers[i], now);
             waiting += askers[i].waiting;
-            items[i] = (struct pollfd){.fd = askers[i].waiting ? askers[i].connection.socket : -1,
-                                       .events = sk_connection_events(&askers[i].connection)};
+            items[i] = (struct pollfd){.fd = askers[i].waiting ? askers[i].remote.socket : -1,
+                                       .events = sk_remote_events(&askers[i].remote)};
         }
         if (!waiting) break;
         sk_ns left = deadline > now ? (deadline - now) / SK_MS + 1 : 0;

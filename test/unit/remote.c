@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "client/connection.h"
+#include "client/remote.h"
 
 typedef struct server {
     int listener;
@@ -42,20 +42,20 @@ static void server_close(server *server)
     close(server->listener);
 }
 
-static void connect_both(server *server, sk_connection *connection)
+static void connect_both(server *server, sk_remote *remote)
 {
-    sk_connection_init(connection);
-    assert_int_equal(sk_connection_open(connection, &server->endpoint, sk_client_now() + 5 * SK_S), 0);
+    sk_remote_init(remote);
+    assert_int_equal(sk_remote_open(remote, &server->endpoint, sk_client_now() + 5 * SK_S), 0);
     server->peer = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(server->peer >= 0);
 }
 
 // Lets the connection do what it can, once.
-static int turn(sk_connection *connection)
+static int turn(sk_remote *remote)
 {
-    struct pollfd item = {.fd = connection->socket, .events = sk_connection_events(connection)};
+    struct pollfd item = {.fd = remote->socket, .events = sk_remote_events(remote)};
     assert_int_equal(poll(&item, 1, 5000), 1);
-    return sk_connection_ready(connection, item.revents);
+    return sk_remote_ready(remote, item.revents);
 }
 
 static void endpoints_are_parsed(void **state)
@@ -87,18 +87,18 @@ static void endpoints_are_parsed(void **state)
 static void a_request_is_written_as_resp(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     sk_slice argv[] = {sk_slice_text("SET"), sk_slice_make("k\0\r\n", 4), sk_slice_text("")};
-    sk_connection_request(&connection, 3, argv);
-    assert_int_equal(turn(&connection), 0);
+    sk_remote_request(&remote, 3, argv);
+    assert_int_equal(turn(&remote), 0);
     static const char wanted[] = "*3\r\n$3\r\nSET\r\n$4\r\nk\0\r\n\r\n$0\r\n\r\n";
     char got[sizeof wanted] = {0};
     assert_int_equal(recv(server.peer, got, sizeof got, 0), sizeof wanted - 1);
     assert_memory_equal(got, wanted, sizeof wanted - 1);
-    assert_int_equal(connection.pending, 1);
-    sk_connection_deinit(&connection);
+    assert_int_equal(remote.pending, 1);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
@@ -108,9 +108,9 @@ static void E04_answers_do_not_depend_on_cuts(void **state)
     static const char stream[] = "+OK\r\n*2\r\n$3\r\na\r\n\r\n:-7\r\n$-1\r\n";
     size_t size = sizeof stream - 1;
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     for (size_t cut = 0; cut <= size; cut++) {
         int step = 0;
         for (size_t part = 0; part < 2; part++) {
@@ -118,9 +118,9 @@ static void E04_answers_do_not_depend_on_cuts(void **state)
             size_t length = part ? size - cut : cut;
             if (length == 0) continue;
             assert_int_equal(send(server.peer, at, length, 0), length);
-            assert_int_equal(turn(&connection), 0);
+            assert_int_equal(turn(&remote), 0);
             const sk_resp_value *reply;
-            while (sk_connection_next(&connection, &reply) == 1) {
+            while (sk_remote_next(&remote, &reply) == 1) {
                 if (step == 0) assert_true(reply->type == SK_RESP_SIMPLE && reply->text.size == 2);
                 if (step == 1) {
                     assert_true(reply->type == SK_RESP_ARRAY && reply->count == 2);
@@ -133,85 +133,85 @@ static void E04_answers_do_not_depend_on_cuts(void **state)
         }
         assert_int_equal(step, 3);
     }
-    sk_connection_deinit(&connection);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
 static void answers_before_the_end_still_count(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     assert_int_equal(send(server.peer, "+a\r\n+b\r\n", 8, 0), 8);
     close(server.peer);
     server.peer = -1;
     const sk_resp_value *reply;
     sk_ns deadline = sk_client_now() + 5 * SK_S;
-    assert_int_equal(sk_connection_wait(&connection, deadline, &reply), 0);
-    assert_int_equal(sk_connection_wait(&connection, deadline, &reply), 0);
+    assert_int_equal(sk_remote_wait(&remote, deadline, &reply), 0);
+    assert_int_equal(sk_remote_wait(&remote, deadline, &reply), 0);
     assert_memory_equal(reply->text.data, "b", 1);
-    assert_int_equal(sk_connection_wait(&connection, deadline, &reply), SK_ECONNECT);
-    assert_int_equal(connection.state, SK_CONNECTION_CLOSED);
-    assert_int_not_equal(strlen(connection.problem), 0);
-    sk_connection_deinit(&connection);
+    assert_int_equal(sk_remote_wait(&remote, deadline, &reply), SK_ECONNECT);
+    assert_int_equal(remote.state, SK_REMOTE_CLOSED);
+    assert_int_not_equal(strlen(remote.problem), 0);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
 static void an_unfinished_answer_at_the_end_is_an_error(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     assert_int_equal(send(server.peer, "$100\r\nabc", 9, 0), 9);
     close(server.peer);
     server.peer = -1;
     const sk_resp_value *reply;
     sk_slice argv[] = {sk_slice_text("PING")};
-    assert_int_equal(sk_connection_call(&connection, 1, argv, sk_client_now() + 5 * SK_S, &reply), SK_ECONNECT);
-    sk_connection_deinit(&connection);
+    assert_int_equal(sk_remote_call(&remote, 1, argv, sk_client_now() + 5 * SK_S, &reply), SK_ECONNECT);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
 static void what_is_not_resp_closes(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     assert_int_equal(send(server.peer, "HTTP/1.1 400\r\n", 14, 0), 14);
     const sk_resp_value *reply;
-    assert_int_equal(sk_connection_wait(&connection, sk_client_now() + 5 * SK_S, &reply), SK_EPROTOCOL);
-    assert_int_equal(connection.socket, -1);
-    sk_connection_deinit(&connection);
+    assert_int_equal(sk_remote_wait(&remote, sk_client_now() + 5 * SK_S, &reply), SK_EPROTOCOL);
+    assert_int_equal(remote.socket, -1);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
 static void silence_times_out(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     const sk_resp_value *reply;
     sk_slice argv[] = {sk_slice_text("PING")};
-    assert_int_equal(sk_connection_call(&connection, 1, argv, sk_client_now() + 20 * SK_MS, &reply), SK_ETIMEDOUT);
-    assert_int_equal(connection.state, SK_CONNECTION_CLOSED);
-    sk_connection_deinit(&connection);
+    assert_int_equal(sk_remote_call(&remote, 1, argv, sk_client_now() + 20 * SK_MS, &reply), SK_ETIMEDOUT);
+    assert_int_equal(remote.state, SK_REMOTE_CLOSED);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
 static void a_refused_connection_says_so(void **state)
 {
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
     server_close(&server); // nobody listens there now
-    sk_connection_init(&connection);
-    assert_int_equal(sk_connection_open(&connection, &server.endpoint, sk_client_now() + 5 * SK_S), SK_ECONNECT);
-    assert_non_null(strstr(connection.problem, server.endpoint.port));
-    sk_connection_deinit(&connection);
+    sk_remote_init(&remote);
+    assert_int_equal(sk_remote_open(&remote, &server.endpoint, sk_client_now() + 5 * SK_S), SK_ECONNECT);
+    assert_non_null(strstr(remote.problem, server.endpoint.port));
+    sk_remote_deinit(&remote);
 }
 
 // A big pipeline: what the socket does not take at once waits, and nothing is lost or reordered.
@@ -219,21 +219,21 @@ static void a_long_pipeline_keeps_its_order(void **state)
 {
     enum { COUNT = 20000 };
     server server;
-    sk_connection connection;
+    sk_remote remote;
     server_open(&server);
-    connect_both(&server, &connection);
+    connect_both(&server, &remote);
     sk_buffer got = {0};
     sk_buffer answers = {0};
     char number[16];
     for (int i = 0; i < COUNT; i++) {
         snprintf(number, sizeof number, "%d", i);
         sk_slice argv[] = {sk_slice_text("ECHO"), sk_slice_text(number)};
-        sk_connection_request(&connection, 2, argv);
+        sk_remote_request(&remote, 2, argv);
         sk_buffer_printf(&answers, ":%d\r\n", i);
     }
-    size_t queued = connection.out.size;
+    size_t queued = remote.out.size;
     while (got.size < queued) {
-        assert_int_equal(sk_connection_ready(&connection, POLLOUT), 0);
+        assert_int_equal(sk_remote_ready(&remote, POLLOUT), 0);
         uint8_t *at = sk_buffer_reserve(&got, 4096);
         ssize_t size = recv(server.peer, at, 4096, 0);
         assert_true(size > 0);
@@ -246,14 +246,14 @@ static void a_long_pipeline_keeps_its_order(void **state)
             ssize_t size = send(server.peer, answers.data + sent, answers.size - sent, MSG_DONTWAIT);
             if (size > 0) sent += (size_t)size;
         }
-        assert_int_equal(turn(&connection), 0);
+        assert_int_equal(turn(&remote), 0);
         const sk_resp_value *reply;
-        while (sk_connection_next(&connection, &reply) == 1) assert_int_equal(reply->integer, next++);
+        while (sk_remote_next(&remote, &reply) == 1) assert_int_equal(reply->integer, next++);
     }
-    assert_int_equal(connection.pending, 0);
+    assert_int_equal(remote.pending, 0);
     sk_buffer_deinit(&got);
     sk_buffer_deinit(&answers);
-    sk_connection_deinit(&connection);
+    sk_remote_deinit(&remote);
     server_close(&server);
 }
 
