@@ -128,6 +128,27 @@ static int recover(sk_node *node, char *problem, size_t problem_size)
     return 0;
 }
 
+static void close_spaces(sk_node *node)
+{
+    for (size_t i = 0; i < node->space_count; i++) sk_space_close(node->spaces[i]);
+    node->space_count = 0;
+    sk_wal_close(node->wal);
+    node->wal = NULL;
+}
+
+// A boot number above `boot_seen`, then everything that the disk holds.
+static int start(sk_node *node, uint64_t boot_seen, char *problem, size_t problem_size)
+{
+    int error = sk_identity_boot(node->disk, &node->identity, boot_seen);
+    if (error) {
+        snprintf(problem, problem_size, "the boot number cannot be written: %s", sk_error_text(error));
+        return error;
+    }
+    add_space(node, SK_SPACE_SYSTEM, "system");
+    add_space(node, SK_SPACE_DEFAULT, "default");
+    return recover(node, problem, problem_size);
+}
+
 int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity *identity, sk_node_host *host, sk_disk *disk,
                  sk_log_sink *sink, sk_ns now, char *problem, size_t problem_size)
 {
@@ -147,18 +168,18 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     sk_list_init(&node->blocked);
     sk_prng_init(&node->prng, config->seed ^ identity->node);
     add_peers(node);
-    int error = sk_identity_boot(disk, &node->identity, 0);
-    if (error) {
-        snprintf(problem, problem_size, "the boot number cannot be written: %s", sk_error_text(error));
-    } else {
-        add_space(node, SK_SPACE_SYSTEM, "system");
-        add_space(node, SK_SPACE_DEFAULT, "default");
-        error = recover(node, problem, problem_size);
+    int error = start(node, 0, problem, problem_size);
+    if (!error && node->found.boot_max >= node->identity.boot) {
+        // The boot file had lost count: once more, with what the log knows.
+        uint64_t seen = node->found.boot_max;
+        close_spaces(node);
+        error = start(node, seen, problem, problem_size);
     }
     if (error) {
         sk_node_close(node);
         return error;
     }
+    sk_wal_boot(node->wal, node->identity.boot);
     *out = node;
     return 0;
 }
@@ -166,8 +187,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
 void sk_node_close(sk_node *node)
 {
     while (!sk_list_empty(&node->clients)) sk_client_free(SK_CONTAINER(node->clients.next, sk_client, link));
-    for (size_t i = 0; i < node->space_count; i++) sk_space_close(node->spaces[i]);
-    if (node->wal) sk_wal_close(node->wal);
+    close_spaces(node);
     for (size_t i = 0; i < node->peer_count; i++) {
         sk_buffer_deinit(&node->peers[i].urgent);
         sk_buffer_deinit(&node->peers[i].bulk);

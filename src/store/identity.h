@@ -1,10 +1,8 @@
 // Who this directory belongs to: written once by whoever founds the cluster, read at every start.
 //
-//   identity   magic, format version, cluster id, node id, the founding members and their peer addresses,
-//   CRC-32C boot       magic, version, the number of the last boot, CRC; replaced (write, sync, rename, sync
-//   folder) at every
-//              start before anything is served. When it is damaged the greatest boot seen in any log file
-//              counts.
+//   identity   magic, format version, cluster id, node id, the founding members and their peer addresses, CRC-32C
+//   boot       magic, version, the number of the last boot, CRC; replaced (write, sync, rename, sync folder) at
+//              every start before anything is served. When it is damaged the greatest boot seen in the log counts.
 #ifndef SK_STORE_IDENTITY_H
 #define SK_STORE_IDENTITY_H
 

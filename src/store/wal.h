@@ -1,33 +1,27 @@
-// The write-ahead log: one a node, shared by all its spaces, so that one fdatasync commits a batch of every
-// space.
+// The write-ahead log: one a node, shared by all its spaces, so that one fdatasync commits a batch of every space.
 //
 //   wal/0000000000000001.log   segments, preallocated, each:
 //     header   magic, format version, cluster, node, boot, segment number, CRC
-//     carry    the first batch of a segment repeats what must never be lost with an older one: the last STATE
-//     record of
-//              every space
-//     batch*   magic, size, sequence number, chain (of the batch before), how far the log was known synced
-//     when this one
-//              was written, the oldest segment that still belongs to the log, boot, CRC over all of it seeded
-//              by the segment
+//     carry    the first batch of a segment repeats what must never be lost with an older one: the last STATE record
+//              of every space
+//     batch*   magic, size, sequence number, chain (of the batch before), how far the log was known synced when this
+//              one was written, the oldest segment that still belongs to the log, boot, CRC over all of it seeded by
+//              the segment number
 //       record*  space, kind, number, position, epoch, payload
 //   wal/damaged   there is, until the spaces are refilled, when interior damage was found
-//   wal/reserve   room given up when the disk is full, so that snapshots can be written and old segments
-//   freed
-// The layout byte for byte: wal_format.h. Assumed of the disk: a write never harms bytes outside its own
-// range.
+//   wal/reserve   room given up when the disk is full, so that snapshots can be written and old segments freed
+// The layout byte for byte: wal_format.h. Assumed of the disk: a write never harms bytes outside its own range.
 //
-// Flow: append copies records into the pending batch; flush sends it to the disk if no write is under way,
-// else it goes on growing and leaves when the one before completes (group commit without a timer). A segment
-// that is full is followed by the next, prepared ahead by the disk.
+// Flow: append copies records into the pending batch; flush sends it to the disk if no write is under way, else it
+// goes on growing and leaves when the one before completes (group commit without a timer). A segment that is full is
+// followed by the next, prepared ahead by the disk.
 //
 // Invariants
 //   I1  durable <= written <= appended (sequence numbers of appends)
 //   I2  a byte is never trusted before its CRC and its chain are
-//   I3  damage at or beyond the greatest synced mark is a torn tail: cut, physically, before anything new is
-//   written I4  damage below it is interior: never cut silently. The file wal/damaged is made durable first,
-//   the segment is copied to
-//       lost/, then the log is cut at the damage; sk_wal_found says so at this start and every later one
+//   I3  damage at or beyond the greatest synced mark is a torn tail: cut, physically, before anything new is written
+//   I4  damage below it is interior: never cut silently. The file wal/damaged is made durable first, the segment is
+//       copied to lost/, then the log is cut at the damage; sk_wal_found says so at this start and every later one
 //       until sk_wal_healed
 //   I5  a failed write or sync is final: the log takes nothing more (failed is sticky)
 //   I6  a segment is freed only when a newer one is durable and every space has released what it holds
