@@ -182,10 +182,5 @@ int sk_settings_check(const sk_settings *settings, char *problem, size_t size)
                       "log-size-max: has no room for four segments of log-segment-size (raise it or make "
                       "segments smaller)");
     }
-    if (settings->forward_bytes_max < settings->request_size_max) {
-        return refuse(
-            problem, size,
-            "forward-bytes-max: is less than request-size-max, so the largest request could never be sent");
-    }
     return 0;
 }

@@ -400,17 +400,17 @@ static void on_connection(uv_poll_t *handle, int status, int events)
     }
 }
 
-int sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max)
+void sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max)
 {
     *door = (sk_door){.host = host, .listener = listener, .count_max = count_max};
     sk_list_init(&door->connections);
     sk_list_init(&door->resumes);
     sk_list_init(&door->leaving);
-    if (uv_poll_init(&host->loop, &door->poll, listener)) return SK_EIO;
+    int error = uv_poll_init(&host->loop, &door->poll, listener);
+    SK_ASSERT(error == 0);
     uv_timer_init(&host->loop, &door->pause);
     uv_timer_init(&host->loop, &door->sweep);
     door->poll.data = door->pause.data = door->sweep.data = door;
-    return 0;
 }
 
 void sk_door_start(sk_door *door)

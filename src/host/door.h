@@ -32,7 +32,7 @@ typedef struct sk_door {
     const char *refusal; // NULL: the node serves
 } sk_door;
 
-int sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max);
+void sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max);
 void sk_door_start(sk_door *door); // begins to accept
 void sk_door_stop(sk_door *door);  // no more; those who are here stay
 void sk_door_close(sk_door *door); // everybody out; the loop must run until it has let go

@@ -1,6 +1,5 @@
 #include "host/host.h"
 
-#include <stdio.h>
 #include <signal.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -192,55 +191,61 @@ int sk_host_watch_signals(sk_host *host)
 
 // ---- Life ----
 
-static int open_loop(sk_host *host)
+int sk_host_open(sk_host **out, sk_log_sink *sink)
 {
-    if (uv_loop_init(&host->loop)) return SK_EIO;
+    sk_host *host = sk_alloc_zeroed(sizeof *host);
+    host->face.ops = &face_ops;
+    host->sink = sink;
+    host->armed = SK_NEVER;
+    if (uv_loop_init(&host->loop)) goto err_after_host;
     host->deadline_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (host->deadline_fd < 0) return SK_EIO;
-    if (uv_poll_init(&host->loop, &host->deadline_poll, host->deadline_fd)) return SK_EIO;
+    if (host->deadline_fd < 0) goto err_after_loop;
+    if (uv_poll_init(&host->loop, &host->deadline_poll, host->deadline_fd)) goto err_after_deadline;
     uv_check_init(&host->loop, &host->check);
     uv_idle_init(&host->loop, &host->again);
     uv_timer_init(&host->loop, &host->stop_timer);
     host->deadline_poll.data = host->check.data = host->again.data = host->stop_timer.data = host;
+    host->scratch = sk_alloc(SK_HOST_SCRATCH_SIZE);
+    *out = host;
     return 0;
+err_after_deadline:
+    close(host->deadline_fd);
+err_after_loop:
+    uv_loop_close(&host->loop);
+err_after_host:
+    sk_free(host);
+    return SK_EIO;
 }
 
-int sk_host_open(sk_host **out, const sk_host_config *config, sk_log_sink *sink, char *problem,
-                 size_t problem_size)
+int sk_host_listen(sk_host *host, const sk_host_config *config, char *problem, size_t problem_size)
 {
+    SK_ASSERT(!host->listening);
     uint16_t client_port = config->client_port, peer_port = config->peer_port;
-    int peer_listener = -1;
-    int client_listener = sk_socket_listen(config->client_bind, &client_port, problem, problem_size);
-    if (client_listener < 0) return client_listener;
+    int peers = -1;
+    int clients = sk_socket_listen(config->client_bind, &client_port, problem, problem_size);
+    if (clients < 0) return clients;
     if (!config->alone) {
-        peer_listener = sk_socket_listen(config->peer_bind, &peer_port, problem, problem_size);
-        if (peer_listener < 0) {
-            close(client_listener);
-            return peer_listener;
+        peers = sk_socket_listen(config->peer_bind, &peer_port, problem, problem_size);
+        if (peers < 0) {
+            close(clients);
+            return peers;
         }
     }
-    sk_host *host = sk_alloc_zeroed(sizeof *host);
-    host->face.ops = &face_ops;
     host->config = *config;
-    host->sink = sink;
-    host->armed = SK_NEVER;
     host->client_port = client_port;
     host->peer_port = config->alone ? 0 : peer_port;
-    host->scratch = sk_alloc(SK_HOST_SCRATCH_SIZE);
-    if (open_loop(host) || sk_door_open(&host->door, host, client_listener, config->clients_max) ||
-        sk_peers_open(&host->peers, host, peer_listener)) {
-        // The process cannot go on without a loop and will end: nothing is taken apart.
-        snprintf(problem, problem_size, "cannot make an event loop (out of descriptors or memory?)");
-        return SK_EIO;
-    }
-    *out = host;
+    host->listening = true;
+    sk_door_open(&host->door, host, clients, config->clients_max);
+    sk_peers_open(&host->peers, host, peers);
     return 0;
 }
 
 void sk_host_close(sk_host *host)
 {
-    sk_door_close(&host->door);
-    sk_peers_close(&host->peers);
+    if (host->listening) {
+        sk_door_close(&host->door);
+        sk_peers_close(&host->peers);
+    }
     uv_close((uv_handle_t *)&host->deadline_poll, NULL);
     uv_close((uv_handle_t *)&host->check, NULL);
     uv_close((uv_handle_t *)&host->again, NULL);
@@ -296,7 +301,7 @@ void sk_host_set_watch(sk_host *host, sk_host_watch *watch, void *context)
 
 void sk_host_run(sk_host *host)
 {
-    SK_ASSERT(host->node || host->door.refusal);
+    SK_ASSERT(host->listening && (host->node || host->door.refusal));
     uv_poll_start(&host->deadline_poll, UV_READABLE, on_deadline);
     uv_check_start(&host->check, on_check);
     uv_idle_start(&host->again, on_again); // the first turn comes at once

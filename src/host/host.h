@@ -32,11 +32,12 @@ typedef struct sk_host_config {
     sk_ns stop_timeout;
 } sk_host_config;
 
-// Opens the loop and listens; nothing is accepted before run. 0, or SK_EBUSY (an address is taken),
-// SK_EINVAL, SK_EIO; then `problem` says it in plain words. The config's texts must outlive the host.
-int sk_host_open(sk_host **host, const sk_host_config *config, sk_log_sink *sink, char *problem,
-                 size_t problem_size);
-// After run has returned, the disk is closed, and before the node is.
+// The loop alone, for the disk. 0 or SK_EIO.
+int sk_host_open(sk_host **host, sk_log_sink *sink);
+// Binds the ports; nothing is accepted before run. 0, or SK_EBUSY (an address is taken), SK_EINVAL, SK_EIO;
+// then `problem` says it in plain words. The config's texts must outlive the host.
+int sk_host_listen(sk_host *host, const sk_host_config *config, char *problem, size_t problem_size);
+// After run has returned (or was never called), when the disk is closed, and before the node is.
 void sk_host_close(sk_host *host);
 
 uint16_t sk_host_client_port(const sk_host *host); // those really listened on

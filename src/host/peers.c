@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "host/clock.h"
 #include "host/socket.h"
 #include "host/state.h"
@@ -228,7 +229,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
 
 static const sk_link_ops link_ops = {.hello = on_hello, .frame = on_frame, .closed = on_closed};
 
-int sk_peers_open(sk_peers *peers, sk_host *host, int listener)
+void sk_peers_open(sk_peers *peers, sk_host *host, int listener)
 {
     const sk_host_config *config = &host->config;
     *peers = (sk_peers){.host = host, .listener = listener};
@@ -242,8 +243,9 @@ int sk_peers_open(sk_peers *peers, sk_host *host, int listener)
                                    .connect_timeout_ms = CONNECT_TIMEOUT_MS};
     sk_prng_init(&peers->prng, sk_random_u64());
     sk_list_init(&peers->links);
-    if (listener < 0) return 0;
-    if (uv_poll_init(&host->loop, &peers->poll, listener)) return SK_EIO;
+    if (listener < 0) return;
+    int error = uv_poll_init(&host->loop, &peers->poll, listener);
+    SK_ASSERT(error == 0);
     peers->poll.data = peers;
     for (uint32_t i = 0; i < config->peer_count; i++) {
         if (config->peers[i].id == config->self) continue;
@@ -256,7 +258,6 @@ int sk_peers_open(sk_peers *peers, sk_host *host, int listener)
         uv_timer_init(&host->loop, &peer->retry);
         peer->retry.data = peer->lookup.data = peer;
     }
-    return 0;
 }
 
 void sk_peers_start(sk_peers *peers)

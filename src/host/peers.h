@@ -45,7 +45,7 @@ struct sk_peers {
     char why[SK_LINK_WHY_MAX];
 };
 
-int sk_peers_open(sk_peers *peers, sk_host *host, int listener); // -1: alone
+void sk_peers_open(sk_peers *peers, sk_host *host, int listener); // -1: alone
 void sk_peers_start(sk_peers *peers);
 void sk_peers_close(sk_peers *peers); // the loop must run until it has let go
 

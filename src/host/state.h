@@ -28,7 +28,7 @@ struct sk_host {
     uv_signal_t signals[2];
     bool signals_watched;
     uv_timer_t stop_timer;
-    bool running, stopping, stopped_clean;
+    bool listening, running, stopping, stopped_clean;
 
     sk_host_watch *watch;
     void *watch_context;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "daemon/found.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
 #include "host/address.h"
@@ -371,6 +372,76 @@ static void addresses(void **state)
     assert_false(sk_address_numeric("gw.local", 80, &socket_address));
 }
 
+static void founders_derive_the_same_cluster(void **state)
+{
+    (void)state;
+    sk_identity a, b, c;
+    char problem[SK_PROBLEM_MAX], id[SK_CLUSTER_TEXT_MAX];
+    loaded got = load_words("init --node 1 --peers 2@b:2,1@a:1 --cluster-name site", no_environment);
+    assert_int_equal(sk_found_identity(&got.options.settings, &a, problem, sizeof problem), 0);
+    got = load_words("init --node 2 --peers 1@a:1,2@b:2 --cluster-name site", no_environment);
+    assert_int_equal(sk_found_identity(&got.options.settings, &b, problem, sizeof problem), 0);
+    got = load_words("init --node 2 --peers 1@a:1,2@b:2 --cluster-name other", no_environment);
+    assert_int_equal(sk_found_identity(&got.options.settings, &c, problem, sizeof problem), 0);
+    assert_memory_equal(&a.cluster, &b.cluster, sizeof a.cluster);
+    assert_memory_not_equal(&a.cluster, &c.cluster, sizeof a.cluster);
+    // Known answer: printf 'skein cluster 1\nsite\n1@a:1\n2@b:2\n' | sha256sum
+    sk_found_format(&a.cluster, id);
+    assert_string_equal(id, "df93bc1f270ef3718d2cec48135afe22");
+    got = load_words("init --node 2 --peers 1@a:1,2@b:2 --cluster-id 000102030405060708090a0b0c0d0e0f",
+                     no_environment);
+    assert_int_equal(sk_found_identity(&got.options.settings, &c, problem, sizeof problem), 0);
+    assert_int_equal(c.cluster.bytes[15], 15);
+}
+
+static void founding_needs_to_be_told_enough(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words, *problem;
+    } cases[] = {{"init", "--peers is missing"},
+                 {"init --peers 1@a:1,2@b:1", "--node is missing"},
+                 {"init --peers 1@a:1,2@b:1 --node 1", "--cluster-name is missing"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sk_identity identity;
+        char problem[SK_PROBLEM_MAX];
+        loaded got = load_words(cases[i].words, no_environment);
+        assert_int_equal(got.status, 0);
+        assert_int_equal(sk_found_identity(&got.options.settings, &identity, problem, sizeof problem),
+                         SK_EINVAL);
+        assert_non_null(strstr(problem, cases[i].problem));
+    }
+}
+
+static void another_directory_is_refused(void **state)
+{
+    (void)state;
+    sk_identity identity;
+    char problem[SK_PROBLEM_MAX];
+    loaded got = load_words("--node 1 --peers 1@a:1,2@b:2 --cluster-name site", no_environment);
+    assert_int_equal(sk_found_identity(&got.options.settings, &identity, problem, sizeof problem), 0);
+    static const struct {
+        const char *words, *problem;
+    } cases[] = {{"", NULL},
+                 {"--node 1", NULL},
+                 {"--peers 1@elsewhere:9,2@b:2 --cluster-name another", NULL}, // addresses may move
+                 {"--node 2", "belongs to node 1"},
+                 {"--peers 1@a:1,3@c:3", "node 3 is not a founder"},
+                 {"--cluster-id 000102030405060708090a0b0c0d0e0f",
+                  "belongs to cluster df93bc1f270ef3718d2cec48135afe22"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        got = load_words(cases[i].words, no_environment);
+        int error = sk_found_check(&got.options.settings, &identity, problem, sizeof problem);
+        assert_int_equal(error, cases[i].problem ? SK_EFOREIGN : 0);
+        if (cases[i].problem) assert_non_null(strstr(problem, cases[i].problem));
+    }
+    got = load_words("--peers 1@elsewhere:9,2@b:2", no_environment);
+    sk_founder peers[SK_FOUNDERS_MAX];
+    assert_int_equal(sk_found_peers(&got.options.settings, &identity, peers), 2);
+    assert_string_equal(peers[0].address, "elsewhere:9");
+    assert_string_equal(peers[1].address, "b:2");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +458,9 @@ int main(void)
         cmocka_unit_test(help_names_every_key),
         cmocka_unit_test(sample_lists_every_key_with_its_default),
         cmocka_unit_test(addresses),
+        cmocka_unit_test(founders_derive_the_same_cluster),
+        cmocka_unit_test(founding_needs_to_be_told_enough),
+        cmocka_unit_test(another_directory_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
