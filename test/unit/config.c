@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "base/error.h"
 #include "daemon/found.h"
 #include "daemon/options.h"
 #include "daemon/units.h"
