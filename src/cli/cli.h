@@ -52,6 +52,7 @@ extern const sk_verb sk_verb_playground;
 extern const sk_verb sk_verb_get;
 extern const sk_verb sk_verb_put;
 extern const sk_verb sk_verb_del;
+extern const sk_verb sk_verb_bench;
 
 // Complains on stderr, names `skein help VERB`, and returns SK_EXIT_USAGE.
 int sk_cli_usage(const sk_verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
