@@ -50,6 +50,8 @@ void sk_snapshot_writer_on_progress(sk_snapshot_writer *writer, void (*progress)
 void sk_snapshot_writer_add(sk_snapshot_writer *writer, sk_slice bytes); // one chunk; copied
 void sk_snapshot_writer_finish(sk_snapshot_writer *writer);              // no more chunks; done follows
 void sk_snapshot_writer_abort(sk_snapshot_writer *writer);               // done follows with SK_EFAILED
+// Frees it at once and calls nobody: when its requests will never come back (the power is gone).
+void sk_snapshot_writer_drop(sk_snapshot_writer *writer);
 
 // ---- Receiving a peer's file (asynchronous) ----
 
@@ -66,6 +68,7 @@ size_t sk_snapshot_receiver_pending(const sk_snapshot_receiver *receiver);
 int sk_snapshot_receiver_add(sk_snapshot_receiver *receiver,
                              sk_slice bytes); // copied; SK_ETOOBIG beyond info->size
 void sk_snapshot_receiver_abort(sk_snapshot_receiver *receiver);
+void sk_snapshot_receiver_drop(sk_snapshot_receiver *receiver); // as sk_snapshot_writer_drop
 
 // ---- Reading for a peer, or back into the machine, while the node runs (asynchronous) ----
 

@@ -356,6 +356,8 @@ int sk_wal_open(sk_wal **out, sk_disk *disk, const sk_identity *identity, const 
     }
     sk_wal_reserve_at_start(wal);
     wal->stats.records = 0;
+    wal->batch_wanted |=
+        identity->boot > found->boot_max; // the first flush notes it, whatever else it writes
     sk_wal_check(wal);
     *out = wal;
     return 0;
