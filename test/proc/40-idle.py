@@ -1,0 +1,77 @@
+"""What a node costs when nothing happens: wake-ups, bytes written, memory; and the size of the binary."""
+import glob
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import LONG, SKEIND, Playground, check, figure, run
+
+SECONDS = 60 if LONG else 10
+
+
+def switches(pid):
+    """Context switches of all threads so far: a thread that is never woken has none."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/status"):
+        with open(path) as file:
+            total += sum(int(line.split()[1]) for line in file if "ctxt_switches" in line)
+    return total
+
+
+def written(pid):
+    with open(f"/proc/{pid}/io") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("write_bytes"))
+
+
+def memory_kib(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def stripped_size():
+    folder = tempfile.mkdtemp()
+    path = os.path.join(folder, "skeind")
+    subprocess.run(["strip", "-o", path, SKEIND], check=True)
+    size = os.path.getsize(path)
+    shutil.rmtree(folder)
+    return size
+
+
+def main():
+    size = stripped_size()
+    figure("skeind, stripped:", f"{size / 1024:.0f} KiB")
+    check(size < 1536 * 1024, "the binary is over 1.5 MiB")
+    with Playground(interval=0) as ground:
+        leader = ground.leader()
+        with ground.client(1) as client:
+            for i in range(100):
+                client.call("SET", f"idle:{i}", "x")
+        time.sleep(5)  # lets it become quiet: that is what is measured
+        nodes = {number: ground.pid(number) for number in ground.numbers}
+        before = {number: (switches(pid), written(pid), cpu_ticks(pid)) for number, pid in nodes.items()}
+        started = time.monotonic()
+        time.sleep(SECONDS)
+        seconds = time.monotonic() - started
+        for number, pid in nodes.items():
+            wakeups = (switches(pid) - before[number][0]) / seconds
+            bytes_written = written(pid) - before[number][1]
+            ticks = cpu_ticks(pid) - before[number][2]
+            role = "leader" if number == leader else "follower"
+            figure(f"idle {role} (node {number}), {seconds:.0f} s:",
+                   f"{wakeups:.1f} wake-ups/s, {bytes_written} bytes written, {memory_kib(pid) / 1024:.1f} MiB resident, "
+                   f"{ticks * 10 / seconds:.1f} ms processor a second")
+            check(bytes_written == 0, f"node {number} writes while idle")
+            check(wakeups <= (3 if role == "follower" else 6), f"node {number} wakes {wakeups:.1f} times a second")
+            check(memory_kib(pid) < 10 * 1024, f"node {number} takes {memory_kib(pid)} KiB")
+        check(ground.leader() == leader, "the leader changed while nothing happened")
+
+
+run(main)

@@ -1,0 +1,125 @@
+"""A million keys, and a node that must be given a large snapshot. Figures; what fails is loss and long silence."""
+import threading
+import time
+
+from harness import ConnectionLost, Playground, Resp, RespError, check, figure, quantile, run, wait_for
+
+KEYS = 1_000_000
+VALUE = b"x" * 100
+
+
+class Pinger(threading.Thread):
+    """How long does a PING take on a node while something big happens there?"""
+
+    def __init__(self, port):
+        super().__init__(daemon=True)
+        self.port = port
+        self.times = []
+        self.stopping = False
+        self.start()
+
+    def run(self):
+        with Resp(self.port, 30.0) as client:
+            while not self.stopping:
+                started = time.monotonic()
+                client.call("PING")
+                self.times.append(time.monotonic() - started)
+                time.sleep(0.001)
+
+    def stop(self):
+        self.stopping = True
+        self.join(60)
+        check(not self.is_alive() and self.times, "the pinger hangs")
+        return f"PING p50 {quantile(self.times, 0.5) * 1000:.1f} ms, p99 {quantile(self.times, 0.99) * 1000:.1f} ms, worst {max(self.times) * 1000:.0f} ms"
+
+
+def load(client, count, name, value, batch=10000):
+    """SETs in a pipeline; every one must be acknowledged."""
+    for at in range(0, count, batch):
+        part = b"".join(Resp.encode("SET", f"{name}{i:08}", value) for i in range(at, min(at + batch, count)))
+        writer = threading.Thread(target=client.send, args=(part,))
+        writer.start()
+        for i in range(at, min(at + batch, count)):
+            reply = client.read()
+            check(reply == "OK", f"SET {i}: {reply}")
+        writer.join()
+
+
+def memory_kib(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def dbsize(ground, number):
+    try:
+        with ground.client(number, 10.0) as client:
+            return client.call("DBSIZE")
+    except (ConnectionLost, RespError):
+        return -1
+
+
+def million_keys():
+    with Playground(nodes=1, interval=1) as ground:
+        with ground.client(1, 60.0) as client:
+            started = time.monotonic()
+            load(client, KEYS, "big:", VALUE)
+            seconds = time.monotonic() - started
+            figure("1,000,000 SETs of 100 bytes, one connection, one node:", f"{KEYS / seconds:.0f}/s")
+            check(client.call("DBSIZE") == KEYS, "DBSIZE")
+            memory = memory_kib(ground.pid(1))
+            data = KEYS * (len(VALUE) + len("big:00000000"))
+            figure("memory for a million keys of 100 bytes:", f"{memory / 1024:.0f} MiB, {memory * 1024 / data:.2f} times the data")
+            for action in ("kill", "stop"):
+                ground.act(action, 1)
+                started = time.monotonic()
+                ground.act("start", 1)
+                wait_for("the node has its keys", lambda: dbsize(ground, 1) == KEYS, 60, 0.005)
+                figure(f"start after {action} with a million keys, until it serves:", f"{time.monotonic() - started:.2f} s (goal: under 2)")
+        with ground.client(1, 60.0) as client:
+            pinger = Pinger(ground.port(1))
+            started = time.monotonic()
+            keys = client.call("KEYS", "*")
+            seconds = time.monotonic() - started
+            check(len(keys) == KEYS and len(set(keys)) == KEYS, f"KEYS gives {len(keys)}")
+            figure("KEYS * on a million keys:", f"{seconds:.2f} s; meanwhile {pinger.stop()}")
+            pinger = Pinger(ground.port(1))
+            started = time.monotonic()
+            check(client.call("FLUSHALL") == "OK", "FLUSHALL")
+            seconds = time.monotonic() - started
+            wait_for("it is empty", lambda: dbsize(ground, 1) == 0, 30)
+            time.sleep(0.5)  # the pinger goes on while memory is given back
+            figure("FLUSHALL of a million keys:", f"{seconds:.3f} s; meanwhile {pinger.stop()}")
+
+
+def lagging_node():
+    """Node 3 is away while 200 MB are written and the log behind them is dropped: it needs a snapshot."""
+    settings = ["--log-size-max", "16mb", "--log-segment-size", "4mb", "--snapshot-bytes", "16mb"]
+    count, value = 20000, b"y" * 10000
+    with Playground(interval=1, settings=settings) as ground:
+        leader = ground.leader()
+        away = next(number for number in ground.numbers if number != leader)
+        ground.act("stop", away)
+        with ground.client(leader, 60.0) as client:
+            load(client, count, "lag:", value, batch=500)
+        term = next(node["term"] for node in ground.status()["nodes"] if node["id"] == leader)
+        pinger = Pinger(ground.port(leader))
+        started = time.monotonic()
+        ground.act("start", away)
+        wait_for("the node has all keys", lambda: dbsize(ground, away) == count, 120, 0.05)
+        status = ground.wait_even()
+        seconds = time.monotonic() - started
+        figure("a node that was away gets a 200 MB snapshot:", f"{seconds:.1f} s; on the leader {pinger.stop()}")
+        after = {node["id"]: node["term"] for node in status["nodes"]}
+        check(status["leader"] == leader and set(after.values()) == {term},
+              f"an election during the transfer: leader {leader} -> {status['leader']}, term {term} -> {after}")
+        with ground.client(away, 30.0) as client:
+            for i in range(0, count, 997):
+                check(client.call("GET", f"lag:{i:08}") == value, f"lag:{i:08} on the node that was away")
+
+
+def main():
+    million_keys()
+    lagging_node()
+
+
+run(main)
