@@ -20,6 +20,8 @@ enum {
 
 #define PROVEN_AFTER SK_S // a link that held so long makes the next attempt quick again
 
+static const char quietly[] = ""; // a reason that nobody wants to read of
+
 static void schedule(sk_host_peer *peer);
 
 static sk_host_peer *find(sk_peers *peers, sk_node_id id)
@@ -31,6 +33,16 @@ static sk_host_peer *find(sk_peers *peers, sk_node_id id)
 }
 
 // ---- Hello: may it become this peer's link? ----
+
+// A knock and a dial on their way at once: both ends keep the dial, if it has got as far as the hello.
+static bool crossed(const sk_host_peer *peer, const sk_link *link, uint64_t boot)
+{
+    bool knock = link->dialled != peer->dials;
+    if (!knock) return false;
+    if (peer->trying && peer->trying != link) return peer->trying->state == SK_LINK_GREETING;
+    return peer->link && peer->link->boot == boot && peer->link->dialled == peer->dials &&
+           sk_clock_boot() - peer->link->since < PROVEN_AFTER;
+}
 
 static const char *judge(sk_peers *peers, const sk_link *link, const sk_hello *hello)
 {
@@ -47,7 +59,7 @@ static const char *judge(sk_peers *peers, const sk_link *link, const sk_hello *h
     if (!peer) return "it is not a member of this cluster";
     if (peer->link && hello->boot < peer->link->boot)
         return "an older start of it than the one that is linked";
-    return NULL;
+    return crossed(peer, link, hello->boot) ? quietly : NULL;
 }
 
 // The node forgets the link at once; `closed` will find it to be nobody's.
@@ -67,7 +79,7 @@ static const char *on_hello(sk_link *link, const sk_hello *hello)
     const char *why = judge(peers, link, hello);
     sk_host_peer *peer = find(peers, why ? link->peer : hello->node);
     if (why) {
-        if (peer) peer->backoff_ms = BACKOFF_MAX_MS; // somebody has to mend something first
+        if (peer && *why) peer->backoff_ms = BACKOFF_MAX_MS; // somebody has to mend something first
         return why;
     }
     if (peer->link) unlink_now(peer, "replaced by a newer connection");
@@ -75,7 +87,7 @@ static const char *on_hello(sk_link *link, const sk_hello *hello)
         sk_link *other = peer->trying;
         peer->trying = NULL;
         other->peer = 0;
-        sk_link_cut(other, "");
+        sk_link_cut(other, quietly);
     }
     peer->trying = NULL;
     if (!link->dialled) peers->strangers--;
@@ -103,7 +115,7 @@ static void on_closed(sk_link *link, const char *why)
     sk_log_sink *sink = peers->host->sink;
     sk_host_peer *peer = find(peers, link->peer);
     sk_list_remove(&link->siblings);
-    bool told = peers->closing || !*why; // nobody wants to read of those
+    bool told = peers->closing || !*why;
     if (peer && peer->link == link) {
         peer->link = NULL;
         sk_host_input(peers->host);
