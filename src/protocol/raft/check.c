@@ -114,11 +114,12 @@ static uint64_t mix_peer(uint64_t hash, const sk_raft_replica *raft, const sk_ra
 {
     hash = sk_hash_mix(hash, peer->down);
     if (raft->role != SK_RAFT_LEADER) return hash;
-    const uint64_t words[] = {peer->progress,   peer->matched,        peer->next,
-                              peer->received,   peer->inflight.count, peer->inflight_bytes,
-                              peer->probing,    peer->fetching,       ahead(raft, peer->blocked_until),
-                              peer->round,      peer->boot,           raft->now - peer->answered,
-                              peer->recovering, peer->lost,           peer->heal_index};
+    const uint64_t words[] = {peer->progress,    peer->matched,        peer->next,
+                              peer->received,    peer->inflight.count, peer->inflight_bytes,
+                              peer->probing,     peer->fetching,       ahead(raft, peer->blocked_until),
+                              peer->round,       peer->boot,           raft->now - peer->answered,
+                              peer->recovering,  peer->lost,           peer->heal_index,
+                              peer->acknowledged};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) hash = sk_hash_mix(hash, words[i]);
     return hash;
 }

@@ -92,7 +92,8 @@ static void become_leader(sk_raft_replica *raft)
     sk_raft_reads_abandon(raft);
     for (size_t i = 0; i < raft->peer_count; i++) {
         sk_raft_peer *peer = &raft->peers[i];
-        peer->matched = peer->received = peer->round = peer->boot = peer->heal_index = 0;
+        peer->matched = peer->received = peer->round = 0;
+        peer->boot = peer->acknowledged = peer->heal_index = 0;
         peer->recovering = peer->lost = false;
         peer->fetching = 0;
         peer->blocked_until = 0;

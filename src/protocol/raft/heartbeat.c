@@ -135,6 +135,20 @@ bool sk_raft_round_answered(const sk_raft_replica *raft, uint64_t round)
     return sk_raft_majority(raft, answered_round) >= round;
 }
 
+// It has started again. What it acknowledged it should still have; only what it acknowledges anew counts.
+static void new_life(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
+{
+    bool first = from->boot == 0;
+    from->boot = message->boot;
+    if (first) return;
+    from->acknowledged = sk_raft_later(from->acknowledged, from->matched);
+    from->matched = from->received = 0;
+    if (message->recovered < from->acknowledged) sk_raft_peer_lost(from);
+    uint64_t holds = sk_raft_earlier(message->recovered, from->acknowledged);
+    if (from->progress != SK_RAFT_SNAPSHOT) sk_raft_peer_restart(raft, from, holds + 1);
+    raft->flush = true;
+}
+
 bool sk_raft_heard(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
 {
     SK_ASSERT(raft->role == SK_RAFT_LEADER && message->term == raft->term);
@@ -142,22 +156,7 @@ bool sk_raft_heard(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_mess
         sk_raft_ignore(raft, SK_RAFT_IGNORE_old_life);
         return false;
     }
-    if (message->boot > from->boot) {
-        bool restarted = from->boot != 0;
-        from->boot = message->boot;
-        // It had acknowledged more than its disk gave back: its word, votes included, cannot be relied on.
-        if (message->recovered < from->matched) {
-            from->lost = from->recovering = true;
-            from->heal_index = 0;
-            from->matched = 0;
-            from->received = 0;
-            sk_raft_peer_restart(raft, from, message->recovered + 1);
-        } else if (restarted && from->progress != SK_RAFT_SNAPSHOT) {
-            from->received = 0;
-            sk_raft_peer_restart(raft, from, from->matched + 1);
-        }
-        raft->flush = true;
-    }
+    if (message->boot > from->boot) new_life(raft, from, message);
     sk_raft_peer_recovering(raft, from, message->flags & SK_RAFT_RECOVERING);
     from->answered = raft->now;
     sk_ns contact = sk_raft_majority(raft, answered_at);

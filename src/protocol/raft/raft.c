@@ -44,7 +44,7 @@ void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t p
 // State record: vote u8, flags u8 (1: recovering).
 void sk_raft_persist_state(sk_raft_replica *raft)
 {
-    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering};
+    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering && !raft->healing_record};
     sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, sizeof bytes));
     sk_raft_persist(raft, SK_RECORD_STATE, 0, raft->term, payload);
     raft->state_record = raft->record_last;
@@ -182,6 +182,7 @@ static void on_durable(sk_raft_replica *raft, uint64_t number)
     raft->record_durable = number;
     sk_raft_log_durable(&raft->log, number);
     sk_raft_base_show(raft);
+    sk_raft_recovery_durable(raft);
     sk_raft_election_durable(raft);
     if (raft->role == SK_RAFT_LEADER) sk_raft_commit_advance(raft);
 }

@@ -106,9 +106,11 @@ typedef struct sk_raft_peer {
     uint64_t fetching;   // first index of a fetch under way for it; 0: none
     sk_ns blocked_until; // after a failed snapshot
     uint32_t snapshot_failures;
-    uint64_t round;      // the last one answered
-    sk_ns answered;      // when it last answered in this term (election counts)
-    uint64_t boot;       // its life; 0: not known yet
+    uint64_t round; // the last one answered
+    sk_ns answered; // when it last answered in this term (election counts)
+    uint64_t boot;  // its life; 0: not known yet
+    uint64_t
+        acknowledged;    // greatest matched of its earlier lives in this term: less on its disk now is a loss
     bool recovering;     // not counted
     bool lost;           // has to be told that it lost what it had acknowledged
     uint64_t heal_index; // an entry appended after it said that it is recovering; 0: none yet
@@ -142,7 +144,8 @@ typedef struct sk_raft_replica {
     uint64_t state_record; // the record that holds them
     uint64_t record_last;
     uint64_t record_durable;
-    uint64_t after_last; // greatest `after` of a message held back
+    uint64_t healing_record; // no longer recovering once this is durable; 0: not yet told
+    uint64_t after_last;     // greatest `after` of a message held back
 
     enum sk_raft_role role;
     sk_node_id leader;
@@ -308,12 +311,16 @@ void sk_raft_base_show(sk_raft_replica *raft);
 
 void sk_raft_recover(sk_raft_replica *raft, const sk_record *record);
 void sk_raft_start(sk_raft_replica *raft, bool damaged);
+// Leader: what `peer` had acknowledged in an earlier life is not on its disk: its word, votes included,
+// cannot be relied on.
+void sk_raft_peer_lost(sk_raft_peer *peer);
 // Leader: what `peer` says of itself in an answer.
 void sk_raft_peer_recovering(sk_raft_replica *raft, sk_raft_peer *peer, bool says);
 // The index that `peer` must reach to be healed, when it may be told; else 0.
 uint64_t sk_raft_heal_of(const sk_raft_replica *raft, const sk_raft_peer *peer);
 // Follower: told to refill, or to be healed at `heal`.
 void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal);
+void sk_raft_recovery_durable(sk_raft_replica *raft);
 
 // ---- check.c ----
 

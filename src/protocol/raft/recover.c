@@ -83,6 +83,13 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
 
 // ---- Leader ----
 
+void sk_raft_peer_lost(sk_raft_peer *peer)
+{
+    if (peer->recovering) return; // it knows, or is being told
+    peer->lost = peer->recovering = true;
+    peer->heal_index = 0;
+}
+
 void sk_raft_peer_recovering(sk_raft_replica *raft, sk_raft_peer *peer, bool says)
 {
     if (says) {
@@ -120,7 +127,16 @@ void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal)
         return;
     }
     if (!raft->recovering || !heal || raft->verified < heal || raft->log.durable < heal) return;
+    if (raft->healing_record) return;
+    raft->healing_record = raft->record_last + 1;
+    sk_raft_persist_state(raft);
+}
+
+void sk_raft_recovery_durable(sk_raft_replica *raft)
+{
+    if (!raft->healing_record || raft->record_durable < raft->healing_record) return;
+    raft->healing_record = 0;
     raft->recovering = false;
     raft->why = NULL;
-    sk_raft_persist_state(raft);
+    if (raft->election_at == SK_NEVER) raft->election_at = raft->now + sk_raft_silence(raft);
 }

@@ -284,6 +284,7 @@ static void on_rejected(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft
         sk_raft_ignore(raft, SK_RAFT_IGNORE_stale); // R25
         return;
     }
+    if (message->previous_index <= from->acknowledged) sk_raft_peer_lost(from);
     uint64_t next = message->conflict_index;
     if (message->conflict_term) {
         // If we have that term too, all of ours of it may agree: begin behind our last one.
