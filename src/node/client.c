@@ -16,7 +16,6 @@ enum {
     OUTPUT_SOFT_MAX = 1024 * 1024, // unread replies above this: its input waits
     OUTPUT_KEPT = 16 * 1024,
     JOB_BUDGET = 2000,
-    ERROR_ARGUMENTS_MAX = 128,
 };
 
 // ---- Life ----
@@ -119,7 +118,6 @@ static uint64_t open_slot(sk_client *client)
 {
     bool silent = client->reply_mode == SK_REPLY_OFF || client->reply_mode == SK_REPLY_SKIP;
     if (client->reply_mode == SK_REPLY_SKIP) client->reply_mode = SK_REPLY_ON;
-    if (client->reply_mode == SK_REPLY_SKIP_NEXT) client->reply_mode = SK_REPLY_SKIP;
     *(slot *)sk_ring_push(&client->slots) = (slot){.silent = silent};
     return client->slot_first + client->slots.count - 1;
 }
@@ -128,7 +126,9 @@ sk_buffer *sk_client_reply_at(sk_client *client, uint64_t number)
 {
     slot *at = slot_at(client, number);
     SK_ASSERT(!at->done);
-    if (at->silent || !client->handle) {
+    // Looked at before each reply and not only at the end of the turn: one turn may answer a thousand requests for a large value.
+    if (client->out.size + client->held > client->node->config.client_output_max) client->flooded = true;
+    if (at->silent || client->flooded || !client->handle) {
         sk_buffer_reset(&client->node->silent, OUTPUT_KEPT);
         return &client->node->silent;
     }
@@ -147,16 +147,20 @@ static void reconsider(sk_client *client)
 
 void sk_client_complete(sk_client *client, uint64_t number)
 {
-    slot_at(client, number)->done = true;
+    slot *at = slot_at(client, number);
+    at->done = true;
+    client->held += at->reply.size;
     while (client->slots.count) {
         slot *first = sk_ring_at(&client->slots, 0);
         if (!first->done) break;
+        SK_ASSERT(first->reply.size == 0);
         sk_buffer_deinit(&first->reply);
         sk_ring_pop_front(&client->slots, 1);
         client->slot_first++;
         if (!client->slots.count) break;
         slot *next = sk_ring_at(&client->slots, 0);
         if (client->handle) sk_buffer_append_slice(&client->out, sk_buffer_slice(&next->reply));
+        if (next->done) client->held -= next->reply.size;
         sk_buffer_clear(&next->reply);
     }
     if (!client->handle) {
@@ -197,28 +201,12 @@ static void error_reply(sk_client *client, const char *text)
     sk_client_complete(client, number);
 }
 
-static void unknown_command(sk_client *client, size_t argc, const sk_slice *argv)
+// The error in `refusal`, unless something exclusive is under way: then false, it must wait.
+static bool refuse(sk_client *client, const sk_buffer *refusal)
 {
-    char name[ERROR_ARGUMENTS_MAX + 1], text[2 * ERROR_ARGUMENTS_MAX + 160];
-    size_t size = argv[0].size < ERROR_ARGUMENTS_MAX ? argv[0].size : ERROR_ARGUMENTS_MAX;
-    memcpy(name, argv[0].data, size);
-    name[size] = 0;
-    size_t used = (size_t)snprintf(text, sizeof text, "ERR unknown command '%s', with args beginning with: ", name);
-    size_t start = used;
-    for (size_t i = 1; i < argc && used - start < ERROR_ARGUMENTS_MAX; i++) {
-        size_t room = ERROR_ARGUMENTS_MAX - (used - start);
-        int shown = (int)(argv[i].size < room ? argv[i].size : room);
-        used += (size_t)snprintf(text + used, sizeof text - used, "'%.*s' ", shown, (const char *)argv[i].data);
-        if (used >= sizeof text) break;
-    }
-    error_reply(client, text);
-}
-
-static void wrong_arity(sk_client *client, const char *name)
-{
-    char text[160];
-    snprintf(text, sizeof text, "ERR wrong number of arguments for '%s' command", name);
-    error_reply(client, text);
+    if (client->exclusive) return false;
+    sk_client_answer(client, open_slot(client), sk_buffer_slice(refusal));
+    return true;
 }
 
 // A request for a space: false when the input must wait.
@@ -232,7 +220,7 @@ static bool data_request(sk_client *client, const sk_command *command, size_t ar
     if (busy && (client->exclusive || space->id != client->space || sliced)) return false;
     if (busy && write && !client->ordered) return false;
     bool ordered = write || (busy && client->ordered);
-    if (ordered && sk_origin_full(space)) {
+    if (ordered ? sk_origin_full(space) : sk_reads_full(space)) {
         if (sk_list_empty(&client->blocked)) sk_list_push_back(&node->blocked, &client->blocked);
         return false;
     }
@@ -272,23 +260,21 @@ static void node_request(sk_client *client, const sk_node_command *command, size
 static bool request(sk_client *client, size_t argc, const sk_slice *argv)
 {
     if (client->slots.count >= client->node->config.client_pending_max) return false;
-    const sk_command *data = sk_command_find(argv[0]);
-    const sk_node_command *own = data ? NULL : sk_node_command_find(argv[0]);
-    if (!data && !own) {
-        if (client->exclusive) return false;
-        unknown_command(client, argc, argv);
+    sk_buffer *refusal = &client->node->scratch;
+    sk_buffer_clear(refusal);
+    sk_reply reply = {.out = refusal, .resp = client->resp};
+    const sk_node_command *own = sk_command_find(argv[0]) ? NULL : sk_node_command_find(argv[0]);
+    if (own) {
+        if (!sk_command_arity_ok(&own->row, argc)) {
+            sk_command_reply_arity(&reply, &own->row);
+            return refuse(client, refusal);
+        }
+        if (client->slots.count) return false;
+        node_request(client, own, argc, argv);
         return true;
     }
-    const sk_command *row = data ? data : &own->row;
-    if (!sk_command_arity_ok(row, argc)) {
-        if (client->exclusive) return false;
-        wrong_arity(client, row->name);
-        return true;
-    }
-    if (data) return data_request(client, data, argc, argv);
-    if (client->slots.count) return false;
-    node_request(client, own, argc, argv);
-    return true;
+    const sk_command *command = sk_command_select(argc, argv, &reply);
+    return command ? data_request(client, command, argc, argv) : refuse(client, refusal);
 }
 
 size_t sk_node_client_receive(sk_node *node, sk_client *client, sk_slice input)
@@ -367,7 +353,7 @@ bool sk_clients_work(sk_node *node)
 static void wake_blocked(sk_node *node)
 {
     for (size_t i = 0; i < node->space_count; i++) {
-        if (sk_origin_full(node->spaces[i])) return;
+        if (sk_origin_full(node->spaces[i]) || sk_reads_full(node->spaces[i])) return;
     }
     while (!sk_list_empty(&node->blocked)) {
         sk_client *client = SK_CONTAINER(node->blocked.next, sk_client, blocked);
@@ -388,19 +374,20 @@ static void hang_up(sk_client *client)
 static void flush(sk_client *client)
 {
     sk_node *node = client->node;
-    if (client->out.size && !client->draining) {
+    if (client->out.size && !client->draining && !client->flooded) {
         node->host->ops->client_output(node->host, client->handle, &client->out);
         client->draining = client->out.size > 0;
         if (!client->draining) sk_buffer_reset(&client->out, OUTPUT_KEPT);
     }
-    if (client->out.size > node->config.client_output_max) {
+    if (client->flooded || client->out.size > node->config.client_output_max) {
         sk_log(node->sink, SK_LOG_WARN, "msg=\"client closed: it does not read its replies\" client=%s bytes=%zu limit=%zu",
-               client->address, client->out.size, node->config.client_output_max);
-        sk_buffer_clear(&client->out);
+               client->address, client->out.size + client->held, node->config.client_output_max);
+        sk_buffer_deinit(&client->out);
         hang_up(client);
         return;
     }
-    if (client->closing && !client->slots.count) {
+    // Closed by another (CLIENT KILL): what runs for this client alone need not come to its end.
+    if (client->closing && (!client->slots.count || client->job || client->wait_until)) {
         hang_up(client);
         return;
     }

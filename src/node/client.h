@@ -19,7 +19,7 @@
 #include "redis/resp.h"
 
 enum { SK_CLIENT_NAME_MAX = 64 };
-enum sk_client_reply_mode { SK_REPLY_ON, SK_REPLY_OFF, SK_REPLY_SKIP_NEXT, SK_REPLY_SKIP };
+enum sk_client_reply_mode { SK_REPLY_ON, SK_REPLY_OFF, SK_REPLY_SKIP }; // SKIP: the next one
 
 struct sk_client {
     sk_node *node;
@@ -49,6 +49,8 @@ struct sk_client {
     // Slots: requests without a reply yet, oldest first.
     sk_ring slots;
     uint64_t slot_first; // number of the oldest
+    size_t held;         // bytes of replies that are finished before those in front of them
+    bool flooded;        // more replies than it may leave unread: the rest is dropped, it is to be closed
     uint32_t space;      // of all slots under way
     bool ordered;        // they are being ordered (else: read)
     bool exclusive;      // nothing may follow before they are answered (a sliced command, WAIT)

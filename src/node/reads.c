@@ -52,10 +52,15 @@ static sk_read_group *gather(sk_space *space)
     group->retry_at = 0;
     group->asked = false;
     group->first = group->last = NULL;
-    group->count = 0;
+    group->count = group->bytes = 0;
     sk_list_push_back(&reads->groups, &group->link);
     reads->gathering = group;
     return group;
+}
+
+bool sk_reads_full(const sk_space *space)
+{
+    return space->reads.bytes >= space->node->config.origin_bytes_max;
 }
 
 void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv)
@@ -72,14 +77,17 @@ void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t res
     else group->first = item;
     group->last = item;
     group->count++;
+    group->bytes += bytes->size;
     reads->count++;
+    reads->bytes += bytes->size;
 }
 
 static void end_group(sk_space *space, sk_read_group *group)
 {
     sk_reads *reads = &space->reads;
-    SK_ASSERT(reads->count >= group->count);
+    SK_ASSERT(reads->count >= group->count && reads->bytes >= group->bytes);
     reads->count -= group->count;
+    reads->bytes -= group->bytes;
     if (reads->gathering == group) reads->gathering = NULL;
     sk_list_remove(&group->link);
     sk_arena_reset(&group->arena);

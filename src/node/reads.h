@@ -28,7 +28,7 @@ typedef struct sk_read_group {
     bool asked;
     sk_arena arena;
     sk_read_item *first, *last;
-    size_t count;
+    size_t count, bytes; // of items, of their commands
 } sk_read_group;
 
 typedef struct sk_reads {
@@ -36,7 +36,7 @@ typedef struct sk_reads {
     sk_list groups;           // asked or to be asked again, oldest first
     sk_list spare;
     uint64_t next_id;
-    size_t count;             // of items in groups
+    size_t count, bytes;      // of items in groups, of their commands
 } sk_reads;
 
 // Marks a request number as a read group's (others are origins' submits).
@@ -44,6 +44,8 @@ typedef struct sk_reads {
 
 void sk_reads_init(sk_reads *reads);
 void sk_reads_deinit(sk_reads *reads);
+// True when it should take no more for now: as many bytes of commands wait as an origin may hold.
+bool sk_reads_full(const sk_space *space);
 void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv);
 void sk_reads_query(sk_space *space, uint64_t id);            // the protocol says: run it now
 void sk_reads_refused(sk_space *space, uint64_t id, int why); // ask again soon

@@ -109,13 +109,16 @@ enum sk_session_verdict sk_session_judge(sk_sessions *sessions, const sk_envelop
     return look(session, envelope->boot, envelope->number, reply);
 }
 
+static const char not_kept[] = "-UNKNOWN it was applied, but its reply was too large to be kept for a second answer\r\n";
+
 void sk_session_executed(sk_sessions *sessions, const sk_envelope *envelope, sk_slice reply)
 {
     sk_session *session = find(sessions, envelope->origin);
     SK_ASSERT(session && session->boot == envelope->boot && session->last + 1 == envelope->number);
     SK_ASSERT(session->replies.count == session->last - session->answered);
-    *(size_t *)sk_ring_push(&session->replies) = reply.size;
-    sk_buffer_append_slice(&session->bytes, reply);
+    sk_slice kept = reply.size > SK_SESSION_REPLY_MAX ? sk_slice_text(not_kept) : reply;
+    *(size_t *)sk_ring_push(&session->replies) = kept.size;
+    sk_buffer_append_slice(&session->bytes, kept);
     session->last = envelope->number;
 }
 

@@ -14,6 +14,10 @@
 #include "base/ring.h"
 #include "node/envelope.h"
 
+// A larger reply is not kept: every replica would hold up to origin-pending-max of them for each origin, and they would travel in
+// every snapshot. Whoever asks again is told that it was applied and its reply is lost (UNKNOWN). Part of the state: never changes.
+enum { SK_SESSION_REPLY_MAX = 4096 };
+
 enum sk_session_verdict { SK_SESSION_EXECUTE, SK_SESSION_REPEAT, SK_SESSION_FORGOTTEN, SK_SESSION_GAP, SK_SESSION_STALE };
 
 typedef struct sk_session {

@@ -47,6 +47,23 @@ static void R27_retry_is_answered_not_applied(void **state)
     sk_sessions_deinit(&sessions);
 }
 
+// What a space remembers has a bound: a large reply is given once.
+static void large_replies_are_not_kept(void **state)
+{
+    sk_sessions sessions;
+    sk_sessions_init(&sessions);
+    char large[SK_SESSION_REPLY_MAX + 2];
+    for (size_t i = 0; i < sizeof large; i++) large[i] = i + 1 < sizeof large ? 'x' : 0;
+    execute(&sessions, request(1, 7, 1, 0), large + 1);
+    execute(&sessions, request(1, 7, 2, 0), large);
+    sk_slice reply;
+    assert_int_equal(judge(&sessions, request(1, 7, 1, 0), &reply), SK_SESSION_REPEAT);
+    assert_reply(reply, large + 1);
+    assert_int_equal(judge(&sessions, request(1, 7, 2, 0), &reply), SK_SESSION_REPEAT);
+    assert_true(reply.size < 128 && memcmp(reply.data, "-UNKNOWN ", 9) == 0);
+    sk_sessions_deinit(&sessions);
+}
+
 static void gaps_are_refused_and_change_nothing(void **state)
 {
     sk_sessions sessions;
@@ -166,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R27_retry_is_answered_not_applied),
+        cmocka_unit_test(large_replies_are_not_kept),
         cmocka_unit_test(gaps_are_refused_and_change_nothing),
         cmocka_unit_test(a_new_boot_starts_anew_and_the_old_is_stale),
         cmocka_unit_test(N06_snapshot_carries_replies),
