@@ -201,7 +201,7 @@ void sk_view_row(const sk_cluster_view *cluster, const sk_node_view *node, char 
         snprintf(out, size, "%4" PRIu32 "  has no default space; memory %s", node->id, memory);
         return;
     }
-    snprintf(out, size, "%4" PRIu32 "  %-9s %5" PRIu64 " %9" PRIu64 " %9" PRIu64 " %5" PRIu64 " %7s %7s %7s", node->id,
+    snprintf(out, size, "%4" PRIu32 "  %-9.9s %5" PRIu64 " %9" PRIu64 " %9" PRIu64 " %5" PRIu64 " %7s %7s %7s", node->id,
              space->role, space->epoch, space->committed, space->applied, sk_view_lag(cluster, node), trip, memory,
              written);
 }
