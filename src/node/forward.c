@@ -29,6 +29,8 @@ void sk_forward_flush(sk_space *space)
 void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t number, int verdict, sk_slice reply)
 {
     SK_ASSERT(verdict <= 0);
+    // Its origin applies the entry too: an answer through us is only sooner, which is not worth the link to a large one.
+    if (reply.size > ANSWER_BYTES_MAX) return;
     sk_forwarding *peer = forwarding(space, origin);
     if (!peer) return;
     size_t index = (size_t)(peer - space->origins);

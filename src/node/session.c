@@ -111,6 +111,11 @@ enum sk_session_verdict sk_session_judge(sk_sessions *sessions, const sk_envelop
 
 static const char not_kept[] = "-UNKNOWN it was applied, but its reply was too large to be kept for a second answer\r\n";
 
+bool sk_session_reply_kept(sk_slice reply)
+{
+    return !sk_slice_equal(reply, sk_slice_text(not_kept));
+}
+
 void sk_session_executed(sk_sessions *sessions, const sk_envelope *envelope, sk_slice reply)
 {
     sk_session *session = find(sessions, envelope->origin);

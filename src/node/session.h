@@ -43,6 +43,9 @@ void sk_sessions_deinit(sk_sessions *sessions);
 enum sk_session_verdict sk_session_judge(sk_sessions *sessions, const sk_envelope *envelope, sk_slice *reply);
 void sk_session_executed(sk_sessions *sessions, const sk_envelope *envelope, sk_slice reply);
 
+// Is this what was answered the first time? False: it says that the reply was too large to be kept.
+bool sk_session_reply_kept(sk_slice reply);
+
 // Bytes in a snapshot: the same on all replicas that applied the same.
 void sk_sessions_write(const sk_sessions *sessions, sk_buffer *out);
 int sk_sessions_read(sk_sessions *sessions, sk_reader *reader); // replaces; 0 or SK_ECORRUPT (then unchanged)

@@ -166,6 +166,18 @@ static void ping_echo_quit(void **state)
     DONE;
 }
 
+// E12: the switch takes effect between the replies before it and those after it, however fast they were sent.
+static void E12_hello_within_a_pipeline(void **state)
+{
+    SETUP;
+    const char *replies =
+        ask(&w, &c, "SET k v\r\nGET nosuch\r\nHELLO 3\r\nGET nosuch\r\nDEL k\r\nHELLO 2\r\nGET k");
+    assert_int_equal(strncmp(replies, "+OK\r\n$-1\r\n%9\r\n", 14), 0);
+    assert_non_null(strstr(replies, "\r\n_\r\n:1\r\n*18\r\n"));
+    assert_string_equal(replies + strlen(replies) - 5, "$-1\r\n");
+    DONE;
+}
+
 // What current clients send first, in one piece, must leave the connection usable.
 static void handshakes(void **state)
 {
@@ -500,6 +512,7 @@ int main(void)
         cmocka_unit_test(auth_without_password),
         cmocka_unit_test(select_space),
         cmocka_unit_test(ping_echo_quit),
+        cmocka_unit_test(E12_hello_within_a_pipeline),
         cmocka_unit_test(handshakes),
         cmocka_unit_test(client_attributes),
         cmocka_unit_test(client_list_and_kill),

@@ -60,6 +60,8 @@ static void large_replies_are_not_kept(void **state)
     assert_int_equal(judge(&sessions, request(1, 7, 1, 0), &reply), SK_SESSION_REPEAT);
     assert_reply(reply, large + 1);
     assert_int_equal(judge(&sessions, request(1, 7, 2, 0), &reply), SK_SESSION_REPEAT);
+    assert_false(sk_session_reply_kept(reply));
+    assert_true(sk_session_reply_kept(sk_slice_text(large + 1)));
     assert_true(reply.size < 128 && memcmp(reply.data, "-UNKNOWN ", 9) == 0);
     sk_sessions_deinit(&sessions);
 }
