@@ -18,7 +18,7 @@ static bool parse_conditions(sk_command_call *call, uint32_t *out)
         }
         if (!found) {
             sk_slice option = call->argv[i];
-            int size = option.size < 128 ? (int)option.size : 128;
+            int size = option.size < INT32_MAX ? (int)option.size : INT32_MAX;
             sk_reply_errorf(&call->reply, "ERR Unsupported option %.*s", size, (const char *)option.data);
             return false;
         }

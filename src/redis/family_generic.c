@@ -116,6 +116,11 @@ static bool parse_copy(sk_command_call *call, bool *replace)
             *replace = true;
         } else if (sk_slice_equal_nocase(call->argv[i], "db") && i + 1 < call->argc) {
             if (!sk_call_integer(call, ++i, &database)) return false;
+            if (database < INT32_MIN || database > INT32_MAX) {
+                sk_reply_error(&call->reply,
+                               "ERR value is out of range, value must between -2147483648 and 2147483647");
+                return false;
+            }
             if (database != 0) {
                 sk_reply_error(&call->reply, "ERR DB index is out of range");
                 return false;

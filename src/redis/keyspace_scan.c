@@ -86,7 +86,7 @@ static bool parse_cursor(sk_slice text, uint64_t *out)
         value = value * 10 + digit;
     }
     *out = value;
-    return text.size > 0;
+    return true; // no digits at all are 0, as in Redis
 }
 
 static bool parse_scan(sk_command_call *call, scan *out)

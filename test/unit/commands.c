@@ -1,7 +1,8 @@
 // The command rows and the families, by known answers of Redis 7.0. More of them come from Redis itself:
 // test/proc/10-differential drives this program with --serve and a redis-server with the same requests.
 //
-//   --serve   requests on standard input, replies on standard output, until the end
+//   --serve [2|3]   requests on standard input, replies on standard output, until the end
+//   --rows    prints name, arity and keys of every row
 //   --index   prints the index of src/redis/table.c
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,6 +40,16 @@ static int print_index(void)
     make_index(index);
     for (size_t i = 0; i < SK_COMMAND_INDEX_SIZE; i++)
         printf("%s%u,%s", i % 16 ? " " : "    ", index[i], i % 16 == 15 ? "\n" : "");
+    return 0;
+}
+
+static int print_rows(void)
+{
+    size_t count;
+    const sk_command *rows = sk_command_rows(&count);
+    for (size_t i = 0; i < count; i++) {
+        printf("%s %d %d %d %d\n", rows[i].name, rows[i].arity, rows[i].key_first, rows[i].key_last, rows[i].key_step);
+    }
     return 0;
 }
 
@@ -386,10 +397,11 @@ static int64_t milliseconds(clockid_t clock)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static int serve(void)
+static int serve(uint8_t resp)
 {
     driver d;
     driver_open(&d, (sk_keyspace_limits){.value_size_max = 512 * 1024 * 1024});
+    d.context.resp = resp;
     sk_buffer input = {0};
     bool going = true;
     while (going) {
@@ -433,7 +445,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(decimal_sums),
         cmocka_unit_test(decimal_rounds_half_to_even),
     };
-    if (argc > 1 && strcmp(argv[1], "--serve") == 0) return serve();
+    if (argc > 1 && strcmp(argv[1], "--serve") == 0) return serve(argc > 2 && argv[2][0] == '3' ? 3 : 2);
     if (argc > 1 && strcmp(argv[1], "--index") == 0) return print_index();
+    if (argc > 1 && strcmp(argv[1], "--rows") == 0) return print_rows();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
