@@ -26,7 +26,7 @@ void sk_forward_flush(sk_space *space)
     for (size_t i = 0; i < space->node->peer_count; i++) flush_peer(space, i);
 }
 
-void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t number, int verdict, sk_slice reply)
+void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int verdict, sk_slice reply)
 {
     SK_ASSERT(verdict <= 0);
     // Its origin applies the entry too: an answer through us is only sooner, which is not worth the link to a large one.
@@ -34,6 +34,7 @@ void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t number, int 
     sk_forwarding *peer = forwarding(space, origin);
     if (!peer) return;
     size_t index = (size_t)(peer - space->origins);
+    if (space->node->peers[index].boot != boot) return; // its numbers began anew: this would answer another request
     if (!peer->answers.size) sk_write_varint(&peer->answers, space->node->peers[index].boot);
     sk_write_varint(&peer->answers, number);
     sk_write_varint(&peer->answers, (uint64_t)-verdict);
@@ -41,11 +42,12 @@ void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t number, int 
     if (peer->answers.size > ANSWER_BYTES_MAX) flush_peer(space, index);
 }
 
-void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t number, int why)
+void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int why)
 {
-    sk_forwarding *peer = forwarding(space, origin);
-    if (peer) peer->accept = number;
-    sk_forward_answer(space, origin, number, why, sk_slice_make(NULL, 0));
+    sk_forwarding *forward = forwarding(space, origin);
+    if (!forward || space->node->peers[forward - space->origins].boot != boot) return;
+    forward->accept = number;
+    sk_forward_answer(space, origin, boot, number, why, sk_slice_make(NULL, 0));
 }
 
 void sk_forward_peer_up(sk_space *space, sk_node_id id)
@@ -63,17 +65,19 @@ void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload)
     if (!forward || !peer) return;
     sk_reader reader = sk_reader_make(payload);
     uint64_t answered = sk_read_varint(&reader);
+    // What was refused here may have been answered through an earlier copy: then nobody sends it again.
+    if (!reader.bad && forward->accept && forward->accept <= answered) forward->accept = answered + 1;
     while (sk_reader_left(&reader)) {
         uint64_t number = sk_read_varint(&reader);
         uint8_t resp = sk_read_u8(&reader);
         sk_slice command = sk_read_sized(&reader);
         if (reader.bad || number <= answered || number >> 40 || resp < 2 || resp > 3) return; // not one of ours
         if (!sk_space_leads(space)) {
-            sk_forward_answer(space, from, number, SK_ENOTLEADER, sk_slice_make(NULL, 0));
+            sk_forward_answer(space, from, peer->boot, number, SK_ENOTLEADER, sk_slice_make(NULL, 0));
             return;
         }
         if (forward->accept && number > forward->accept) {
-            sk_forward_answer(space, from, number, SK_EPROTOCOL, sk_slice_make(NULL, 0));
+            sk_forward_answer(space, from, peer->boot, number, SK_EPROTOCOL, sk_slice_make(NULL, 0));
             return;
         }
         if (number >= forward->accept) forward->accept = number + 1;

@@ -21,8 +21,9 @@ typedef struct sk_forwarding {
 
 void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload); // FORWARD
 void sk_forward_answered(sk_space *space, sk_node_id from, sk_slice payload); // ANSWER
-void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t number, int verdict, sk_slice reply);
-void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t number, int why);
+// To the process that asked: numbers begin anew with every boot, so an answer for an earlier one is dropped.
+void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int verdict, sk_slice reply);
+void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int why);
 void sk_forward_flush(sk_space *space); // end of turn
 void sk_forward_peer_up(sk_space *space, sk_node_id peer);
 

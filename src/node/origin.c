@@ -148,7 +148,12 @@ static void pop_answered(sk_space *space)
         if (origin->sent_count) origin->sent_count--;
         if (origin->expired_count) origin->expired_count--;
     }
-    origin->resend_at = origin->sent.count ? space->node->now + space->node->config.request_timeout / 4 : SK_NEVER;
+    if (!origin->sent.count) { // a refusal before this answer holds back nobody any more
+        origin->paused = false;
+        origin->resend_at = SK_NEVER;
+    } else if (!origin->paused) {
+        origin->resend_at = space->node->now + space->node->config.request_timeout / 4;
+    }
 }
 
 void sk_origin_answer(sk_space *space, uint64_t number, sk_slice reply)

@@ -18,7 +18,9 @@ typedef struct held_send {
 } held_send;
 
 enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
-enum { SUBMIT_NUMBER_BITS = 48 };
+
+// A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
+enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = 8 };
 
 // The request number of entries that only move the clock: origin 0, so never mixed up with a client's.
 static const uint64_t advance_number = 1;
@@ -165,7 +167,7 @@ static void answer_origin(sk_space *space, const sk_envelope *envelope, bool ord
     }
     // A reply that was not kept says less than what its origin will find when it applies the entry itself.
     if (ordered_here && (gap || sk_session_reply_kept(reply)))
-        sk_forward_answer(space, envelope->origin, envelope->number, gap ? SK_EPROTOCOL : 0, reply);
+        sk_forward_answer(space, envelope->origin, envelope->boot, envelope->number, gap ? SK_EPROTOCOL : 0, reply);
 }
 
 static void execute(sk_space *space, const sk_effect *effect, const sk_envelope *envelope)
@@ -230,14 +232,17 @@ static void on_refuse(sk_space *space, const sk_effect *effect)
         sk_reads_refused(space, request, effect->refuse.why);
         return;
     }
-    sk_node_id origin = (sk_node_id)(request >> SUBMIT_NUMBER_BITS);
+    sk_node_id origin = (sk_node_id)(request >> (SUBMIT_NUMBER_BITS + SUBMIT_BOOT_BITS));
+    uint64_t boot_bits = request >> SUBMIT_NUMBER_BITS & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
     uint64_t number = request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
     if (origin == 0) {
         space->clock.advancing = false;
     } else if (origin == space->node->identity.node) {
         sk_origin_refused(space, number, effect->refuse.why);
     } else {
-        sk_forward_refuse(space, origin, number, effect->refuse.why);
+        const sk_peer *peer = sk_node_peer(space->node, origin);
+        if (peer && (peer->boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1)) == boot_bits)
+            sk_forward_refuse(space, origin, peer->boot, number, effect->refuse.why);
     }
 }
 
@@ -378,7 +383,8 @@ void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t 
     stamp(space, &envelope);
     sk_buffer_reset(&space->envelope, REPLY_BYTES_KEPT);
     sk_envelope_write(&space->envelope, &envelope);
-    uint64_t request = (uint64_t)origin << SUBMIT_NUMBER_BITS | number;
+    uint64_t boot_bits = boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
+    uint64_t request = ((uint64_t)origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | number;
     sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
                                     .submit = {.request = request, .command = sk_buffer_slice(&space->envelope)}});
 }
