@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/computer.h"
 
 enum { SPACES_MAX = 4 };
 
@@ -221,6 +222,46 @@ bool sk_checks_converged(sk_checks *checks, char *why, size_t size)
         }
     }
     return true;
+}
+
+static void describe_peers(const sk_checks *checks, const sk_computer *computer, uint32_t space)
+{
+    const sk_protocol *protocol;
+    const sk_replica *replica = sk_node_replica(computer->node, space, &protocol);
+    for (sk_node_id id = 1; id <= checks->world->computer_count; id++) {
+        sk_peer_status peer = protocol->peer_status(replica, id);
+        if (id != computer->id)
+            SK_TRACE(&checks->world->trace,
+                     "    peer %" PRIu32 ": matched %" PRIu64 ", heard %" PRIu64 " ms ago%s", id,
+                     peer.matched, (sk_computer_local(computer) - peer.heard) / SK_MS,
+                     peer.linked ? "" : ", no link");
+    }
+}
+
+void sk_checks_describe(const sk_checks *checks)
+{
+    const sk_world *world = checks->world;
+    for (sk_node_id id = 1; id <= world->computer_count && world->trace.lines; id++) {
+        const sk_computer *computer = &world->computers[id];
+        SK_TRACE(&world->trace, "node %" PRIu32 "%s", id,
+                 !computer->node    ? ": down"
+                 : computer->paused ? ": paused"
+                                    : "");
+        size_t count = computer->node ? sk_node_space_count(computer->node) : 0;
+        for (size_t i = 0; i < count; i++) {
+            sk_space_facts facts = sk_node_space_facts(computer->node, i, true);
+            const sk_status *status = &facts.status;
+            SK_TRACE(&world->trace,
+                     "  space %" PRIu32 ": role %d leader %" PRIu32 " epoch %" PRIu64 " first %" PRIu64
+                     " last %" PRIu64 " committed %" PRIu64 " applied %" PRIu64 " snapshot %" PRIu64
+                     " digest %016" PRIx64 "%s %s %s",
+                     facts.id, (int)status->role, status->leader, status->epoch, status->first, status->last,
+                     status->committed, facts.applied, facts.snapshot_position, facts.digest,
+                     status->recovering ? " recovering" : "", status->why ? status->why : "",
+                     facts.why_not ? facts.why_not : "");
+            if (status->role == SK_ROLE_LEADER) describe_peers(checks, computer, facts.id);
+        }
+    }
 }
 
 sk_node_id sk_checks_leader(const sk_checks *checks)

@@ -14,7 +14,8 @@ static const uint64_t wall_2024_ms = 1704067200000;
 
 static sk_ns local_at(const sk_computer *computer, sk_ns now)
 {
-    int64_t drift = (int64_t)(now / 1000) * computer->drift_ppm / 1000;
+    int64_t drift = (int64_t)(now / 1000000) * computer->drift_ppm +
+                    (int64_t)(now % 1000000) * computer->drift_ppm / 1000000;
     return (sk_ns)((int64_t)(computer->boot_offset + now) + drift);
 }
 
@@ -92,8 +93,10 @@ void sk_computer_turn(sk_computer *computer)
         }
         if (time != SK_NEVER) turn_by(computer, time + computer->slow);
     }
-    if (computer->stopping && sk_node_stopping(computer->node)) {
-        sk_computer_kill(computer, false);
+    bool dead = sim_disk_halted(computer->platter); // a crash that was to come in recovery came now
+    bool stopped = computer->stopping && sk_node_stopping(computer->node);
+    if (dead || stopped) {
+        sk_computer_kill(computer, dead);
         sk_computer_restart_at(computer, world->now + sk_prng_below(&computer->prng, 2 * SK_S));
     }
 }

@@ -12,7 +12,8 @@
 static const char usage[] =
     "usage: skein-sim [--protocol raft] [--seed N | --seeds A..B | --seed-file FILE] [options]\n"
     "\n"
-    "Runs simulated clusters: the node's own code over simulated time, network and disks. One seed is one run, the\n"
+    "Runs simulated clusters: the node's own code over simulated time, network and disks. One seed is one "
+    "run, the\n"
     "same bit for bit wherever it is repeated.\n"
     "\n"
     "  --protocol NAME   the protocol of the data (raft)\n"
@@ -72,14 +73,17 @@ static options parse(int argc, char **argv)
         {"plant", required_argument, NULL, 'P'},    {"seed-file", required_argument, NULL, 'f'},
         {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
     };
-    options all = {.one = true, .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
+    options all = {.one = true,
+                   .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
     for (int letter; (letter = getopt_long(argc, argv, "h", list, NULL)) != -1;) {
         const char *rest;
         switch (letter) {
         case 'p':
             if (strcmp(optarg, "raft") != 0) fail_usage("no such protocol: ", optarg);
             break;
-        case 's': all.fleet.first = all.fleet.last = number(optarg, "", NULL); break;
+        case 's':
+            all.fleet.first = all.fleet.last = number(optarg, "", NULL);
+            break;
         case 'S':
             all.one = false;
             all.fleet.first = number(optarg, "..", &rest);
@@ -90,17 +94,31 @@ static options parse(int argc, char **argv)
             all.fleet.nodes = (uint32_t)number(optarg, "", NULL);
             if (all.fleet.nodes < 1 || all.fleet.nodes > SK_VOTERS_MAX) fail_usage("not 1 to 9: ", optarg);
             break;
-        case 'e': all.fleet.events_max = number(optarg, "", NULL); break;
+        case 'e':
+            all.fleet.events_max = number(optarg, "", NULL);
+            break;
         case 'j':
             all.fleet.jobs = (uint32_t)number(optarg, "", NULL);
             if (all.fleet.jobs < 1 || all.fleet.jobs > SK_FLEET_JOBS_MAX) fail_usage("not 1 to 64: ", optarg);
             break;
-        case 'k': all.fleet.keep_going = true; break;
-        case 't': all.trace = true; break;
-        case 'P': all.fleet.plant = plant_of(optarg); break;
-        case 'f': all.file = optarg; break;
-        case 'h': fputs(usage, stdout); exit(0);
-        default: fputs(usage, stderr); exit(2);
+        case 'k':
+            all.fleet.keep_going = true;
+            break;
+        case 't':
+            all.trace = true;
+            break;
+        case 'P':
+            all.fleet.plant = plant_of(optarg);
+            break;
+        case 'f':
+            all.file = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(2);
         }
     }
     if (optind < argc) fail_usage("unexpected: ", argv[optind]);
@@ -119,10 +137,14 @@ static void print_replay(FILE *out, const sk_fleet_options *fleet, uint64_t seed
 static const char *verdict_name(enum sk_verdict verdict)
 {
     switch (verdict) {
-    case SK_VERDICT_OK: return "ok";
-    case SK_VERDICT_CRASH: return "CRASH";
-    case SK_VERDICT_STUCK: return "STUCK";
-    case SK_VERDICT_WRONG: return "WRONG";
+    case SK_VERDICT_OK:
+        return "ok";
+    case SK_VERDICT_CRASH:
+        return "CRASH";
+    case SK_VERDICT_STUCK:
+        return "STUCK";
+    case SK_VERDICT_WRONG:
+        return "WRONG";
     }
     return "?";
 }
@@ -134,10 +156,12 @@ static int run_one(const options *all)
     sk_swarm_draw(&swarm, seed, all->fleet.nodes);
     sk_swarm_print(&swarm, stdout);
     fflush(stdout);
-    sk_world *world = sk_world_open(&swarm, all->fleet.plant, all->fleet.events_max, all->trace ? stdout : NULL);
+    sk_world *world =
+        sk_world_open(&swarm, all->fleet.plant, all->fleet.events_max, all->trace ? stdout : NULL);
     enum sk_verdict verdict = sk_world_run(world);
-    printf("%s: %" PRIu64 " events, %.1f virtual s, %zu operations, %" PRIu64 " digests compared\n", verdict_name(verdict),
-           world->events, (double)world->now / 1e9, sk_clients_operations(world->clients), world->checked);
+    printf("%s: %" PRIu64 " events, %.1f virtual s, %zu operations, %" PRIu64 " digests compared\n",
+           verdict_name(verdict), world->events, (double)world->now / 1e9,
+           sk_clients_operations(world->clients), world->checked);
     if (verdict != SK_VERDICT_OK) printf("%s\n", world->problem);
     printf("trace hash %016" PRIx64 "\n", world->trace.hash);
     sk_world_close(world);
@@ -149,14 +173,15 @@ static void print_report(const sk_fleet_options *fleet, const sk_fleet_report *r
 {
     const sk_fleet_totals *totals = &report->totals;
     double virtual_seconds = (double)totals->virtual_ns / 1e9;
-    printf("%" PRIu64 " schedules, %" PRIu64 " events, %" PRIu64 " operations, %" PRIu64 " digests compared\n",
+    printf("%" PRIu64 " schedules, %" PRIu64 " events, %" PRIu64 " operations, %" PRIu64
+           " digests compared\n",
            totals->schedules, totals->events, totals->operations, totals->checked);
     printf("%.1f s real, %.0f s virtual (%.0f times faster), %.0f events/s on %" PRIu32 " processes\n",
            report->seconds, virtual_seconds, virtual_seconds / report->seconds,
            (double)totals->events / report->seconds, fleet->jobs);
     for (int i = 0; i < SK_FAULT_END; i++) {
-        printf("  %-24s %10" PRIu64 " in %" PRIu64 " schedules\n", sk_fault_name((enum sk_fault)i), totals->faults[i],
-               totals->fault_schedules[i]);
+        printf("  %-24s %10" PRIu64 " in %" PRIu64 " schedules\n", sk_fault_name((enum sk_fault)i),
+               totals->faults[i], totals->fault_schedules[i]);
     }
     for (uint32_t i = 0; i < report->failure_count && i < SK_FLEET_FAILURES_MAX; i++) {
         const sk_fleet_failure *failure = &report->failures[i];

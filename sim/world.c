@@ -217,6 +217,7 @@ enum sk_verdict sk_world_run(sk_world *world)
         world->now = event.time;
         world->events++;
         dispatch(world, &at, &event);
+        if (world->verdict) sk_checks_describe(world->checks);
         if (world->events == world->events_max) {
             sk_world_fail(world, SK_VERDICT_STUCK, "not over after %" PRIu64 " events", world->events);
         }
