@@ -46,7 +46,7 @@ void sk_raft_become_follower(sk_raft_replica *raft, uint64_t term, sk_node_id le
         raft->term = term;
         raft->vote = 0;
         raft->verified = raft->commit;
-        sk_raft_persist_state(raft);
+        sk_raft_state_changed(raft);
     }
     if (changed) {
         raft->loyal_until = 0;
@@ -117,7 +117,8 @@ static void campaign(sk_raft_replica *raft)
     raft->vote = raft->self;
     raft->verified = raft->commit;
     raft->grants = 0;
-    sk_raft_persist_state(raft);
+    sk_raft_state_changed(raft);
+    sk_raft_state_write(raft);
     raft->election_at = raft->now + sk_raft_silence(raft);
     sk_raft_message ask = {.kind = SK_RAFT_VOTE,
                            .term = raft->term,
@@ -225,12 +226,12 @@ void sk_raft_on_vote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_me
                  (raft->vote == 0 || raft->vote == from->id) && up_to_date(raft, message);
     if (grant && raft->vote == 0) {
         raft->vote = from->id;
-        sk_raft_persist_state(raft);
+        sk_raft_state_changed(raft);
     }
     if (grant) raft->election_at = raft->now + sk_raft_silence(raft);
     sk_raft_message answer = {
         .kind = SK_RAFT_VOTE_ANSWER, .flags = grant ? SK_RAFT_GRANTED : SK_RAFT_REJECTED, .term = raft->term};
-    sk_raft_send(raft, from->id, &answer, raft->state_record, SK_SEND_URGENT); // R01
+    sk_raft_send(raft, from->id, &answer, 0, SK_SEND_URGENT); // held until the state is durable (R01)
 }
 
 void sk_raft_on_vote_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)

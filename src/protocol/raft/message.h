@@ -41,8 +41,7 @@ enum sk_raft_field {
 #define SK_RAFT_KINDS(X)                                                                                     \
     X(PREVOTE)                                                                                               \
     X(PREVOTE_ANSWER)                                                                                        \
-    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ)               \
-        X(READ_ANSWER)
+    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ) X(READ_ANSWER)
 
 enum sk_raft_kind {
     SK_RAFT_KIND_NONE,

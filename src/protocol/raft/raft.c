@@ -36,15 +36,18 @@ void sk_raft_ignore(sk_raft_replica *raft, enum sk_raft_reason reason)
 void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t position, uint64_t epoch,
                      sk_slice payload)
 {
+    if (raft->state_dirty && kind != SK_RECORD_STATE) sk_raft_state_write(raft);
     raft->record_last++;
     sk_effects_add(raft->out, SK_EFFECT_PERSIST)->persist.record = (sk_record){
         .kind = kind, .number = raft->record_last, .position = position, .epoch = epoch, .payload = payload};
 }
 
 // State record: vote u8, flags u8 (1: recovering).
-void sk_raft_persist_state(sk_raft_replica *raft)
+void sk_raft_state_write(sk_raft_replica *raft)
 {
-    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering && !raft->healing_record};
+    if (!raft->state_dirty) return;
+    raft->state_dirty = false;
+    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering && !raft->healing};
     sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, sizeof bytes));
     sk_raft_persist(raft, SK_RECORD_STATE, 0, raft->term, payload);
     raft->state_record = raft->record_last;
@@ -54,6 +57,7 @@ void sk_raft_send_bytes(sk_raft_replica *raft, sk_node_id to, sk_slice message, 
                         enum sk_send_class class)
 {
     SK_ASSERT(to != raft->self && after <= raft->record_last);
+    sk_raft_state_write(raft); // I1
     if (after < raft->state_record) after = raft->state_record;
     if (after > raft->record_durable) {
         // Messages held back leave in the order made: a repeated acknowledgement does not overtake.
@@ -407,6 +411,7 @@ static sk_status status(const sk_replica *replica)
 
 static void step_end(sk_raft_replica *raft)
 {
+    sk_raft_state_write(raft);
     sk_status now = status((const sk_replica *)(const void *)raft);
     if (now.role != raft->shown.role || now.leader != raft->shown.leader || now.epoch != raft->shown.epoch ||
         now.recovering != raft->shown.recovering) {

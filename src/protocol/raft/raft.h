@@ -144,8 +144,9 @@ typedef struct sk_raft_replica {
     uint64_t state_record; // the record that holds them
     uint64_t record_last;
     uint64_t record_durable;
-    uint64_t healing_record; // no longer recovering once this is durable; 0: not yet told
-    uint64_t after_last;     // greatest `after` of a message held back
+    bool state_dirty;    // to be written yet
+    bool healing;        // no longer recovering once state_record is durable
+    uint64_t after_last; // greatest `after` of a message held back
 
     enum sk_raft_role role;
     sk_node_id leader;
@@ -222,7 +223,12 @@ void sk_raft_ignore(sk_raft_replica *raft, enum sk_raft_reason reason);
 // One record to disk; its payload must stay until the next step.
 void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t position, uint64_t epoch,
                      sk_slice payload);
-void sk_raft_persist_state(sk_raft_replica *raft);
+// Term, vote or recovering have changed: one record before anything else leaves this step.
+static inline void sk_raft_state_changed(sk_raft_replica *raft)
+{
+    raft->state_dirty = true;
+}
+void sk_raft_state_write(sk_raft_replica *raft); // if they have
 // Held until `after` and the current state are durable (I1).
 void sk_raft_send(sk_raft_replica *raft, sk_node_id to, const sk_raft_message *message, uint64_t after,
                   enum sk_send_class class);

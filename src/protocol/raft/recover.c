@@ -72,7 +72,7 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
     }
     bool newly = (damaged || behind) && !raft->recovering;
     if (newly) raft->recovering = true;
-    if (newly || behind) sk_raft_persist_state(raft);
+    if (newly || behind) sk_raft_state_changed(raft);
     if (raft->recovering) {
         raft->why = damaged ? "its log was damaged" : "it lost records that it had answered for";
         return; // election_at stays at never until a leader is heard
@@ -123,19 +123,19 @@ void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal)
     if (refill && !raft->recovering) {
         raft->recovering = true;
         raft->why = "it lost records that it had acknowledged";
-        sk_raft_persist_state(raft);
+        sk_raft_state_changed(raft);
         return;
     }
     if (!raft->recovering || !heal || raft->verified < heal || raft->log.durable < heal) return;
-    if (raft->healing_record) return;
-    raft->healing_record = raft->record_last + 1;
-    sk_raft_persist_state(raft);
+    if (raft->healing) return;
+    raft->healing = true;
+    sk_raft_state_changed(raft);
 }
 
 void sk_raft_recovery_durable(sk_raft_replica *raft)
 {
-    if (!raft->healing_record || raft->record_durable < raft->healing_record) return;
-    raft->healing_record = 0;
+    if (!raft->healing || raft->record_durable < raft->state_record) return;
+    raft->healing = false;
     raft->recovering = false;
     raft->why = NULL;
     if (raft->election_at == SK_NEVER) raft->election_at = raft->now + sk_raft_silence(raft);
