@@ -8,6 +8,7 @@
 //              one was written, the oldest segment that still belongs to the log, boot, CRC over all of it seeded by
 //              the segment number
 //       record*  space, kind, number, position, epoch, payload
+//   began         there is, once the log has had a first batch: a log that is gone is damage, not a new node
 //   wal/damaged   there is, until the spaces are refilled, when interior damage was found
 //   wal/reserve   room given up when the disk is full, so that snapshots can be written and old segments freed
 // The layout byte for byte: wal_format.h. Assumed of the disk: a write never harms bytes outside its own range.

@@ -34,14 +34,16 @@ static void close_file(sk_wal_scan *scan, int file)
 
 // ---- Setting aside ----
 
-static int mark(sk_wal_scan *scan)
+// An empty file whose being there says something, durably.
+static int mark(sk_wal_scan *scan, const char *name, const char *folder)
 {
-    sk_disk_request request = {.op = SK_DISK_CREATE, .name = "wal/damaged"};
+    sk_disk_request request = {.op = SK_DISK_CREATE};
+    (void)snprintf(request.name, sizeof request.name, "%s", name);
     int error = (int)sk_disk_run(scan->wal->disk, &request);
     if (error) return error;
     error = run(scan, (sk_disk_request){.op = SK_DISK_SYNC, .file = request.file});
     close_file(scan, request.file);
-    return error ? error : sync_folder(scan, "wal");
+    return error ? error : sync_folder(scan, folder);
 }
 
 static int copy_pieces(sk_wal_scan *scan, const sk_wal_file *file, int to)
@@ -86,7 +88,7 @@ static int move_aside(sk_wal_scan *scan, const sk_wal_file *file)
 
 static int set_aside(sk_wal_scan *scan)
 {
-    int error = mark(scan);
+    int error = mark(scan, "wal/damaged", "wal");
     if (error) return error;
     scan->marked = true;
     error = run(scan, (sk_disk_request){.op = SK_DISK_MAKE_FOLDER, .name = "lost"});
@@ -237,6 +239,7 @@ int sk_wal_cut(sk_wal_scan *scan)
     for (size_t i = 0; !error && i < scan->begin; i++) error = unlink_file(scan, &scan->files[i]);
     if (!error) error = sync_folder(scan, "wal");
     if (!error && (scan->interior || !scan->wal->current)) error = begin_anew(scan);
+    if (!error && !scan->began) error = mark(scan, "began", "");
     scan->wal->damage_marked = scan->marked;
     return error;
 }

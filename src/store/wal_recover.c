@@ -276,8 +276,8 @@ static bool was_durable(sk_wal_scan *scan, uint64_t oldest)
         number = last->number;
         sk_wal_scan_evidence(scan, last, last->used, false, &evidence);
         if (last->unreadable) return true; // E4
-    } else if (oldest != 0) {
-        return true; // there are batches and the one that all begin with is not among them
+    } else if (oldest != 0 || scan->began) {
+        return true; // E6; or there are batches, and the one that all begin with is not among them
     }
     for (size_t i = scan->end; i < scan->count; i++) {
         sk_wal_file *file = &scan->files[i];
@@ -309,6 +309,18 @@ static void describe(sk_wal_scan *scan)
         sk_log(scan->wal->sink, found->damaged ? SK_LOG_ERROR : SK_LOG_INFO, "msg=\"%s\"", found->what);
 }
 
+static int find_began(sk_wal_scan *scan)
+{
+    sk_disk_request request = {.op = SK_DISK_OPEN, .name = "began"};
+    int error = (int)sk_disk_run(scan->wal->disk, &request);
+    if (error == SK_ENOENT) return 0;
+    if (error) return error;
+    scan->began = true;
+    request.op = SK_DISK_CLOSE;
+    (void)sk_disk_run(scan->wal->disk, &request);
+    return 0;
+}
+
 static int recover(sk_wal_scan *scan)
 {
     sk_wal *wal = scan->wal;
@@ -317,6 +329,7 @@ static int recover(sk_wal_scan *scan)
     if (error) return error;
     request = (sk_disk_request){.op = SK_DISK_SYNC_FOLDER};
     error = (int)sk_disk_run(wal->disk, &request);
+    if (!error) error = find_began(scan);
     if (!error) error = list_files(scan);
     if (!error) error = open_files(scan);
     if (error) return error;

@@ -53,6 +53,7 @@ typedef struct sk_wal_scan {
     uint64_t stop, stop_segment; // behind the last accepted batch; 0, 0: there is none
     bool interior;
     bool marked;      // wal/damaged is there
+    bool began;       // the file `began` is there: a first batch was durable once
     bool first_batch; // nothing accepted yet
     sk_wal_window window;
 } sk_wal_scan;

@@ -65,13 +65,20 @@ static void endpoints_are_parsed(void **state)
         uint16_t port_default;
         const char *host, *port; // NULL: refused
     } table[] = {
-        {"10.0.0.1:7379", 0, "10.0.0.1", "7379"}, {"gw.local", 7379, "gw.local", "7379"},
-        {"gw.local", 0, NULL, NULL},              {":7401", 0, "127.0.0.1", "7401"},
-        {"[::1]:7401", 0, "::1", "7401"},         {"::1", 7379, "::1", "7379"},
-        {"[::1]", 7379, "::1", "7379"},           {"[::1", 7379, NULL, NULL},
-        {"[::1]x", 7379, NULL, NULL},             {"a:0", 7379, NULL, NULL},
-        {"a:65536", 7379, NULL, NULL},            {"a:12x", 7379, NULL, NULL},
-        {"a:", 7379, NULL, NULL},                 {"a:-1", 7379, NULL, NULL},
+        {"10.0.0.1:7379", 0, "10.0.0.1", "7379"},
+        {"gw.local", 7379, "gw.local", "7379"},
+        {"gw.local", 0, NULL, NULL},
+        {":7401", 0, "127.0.0.1", "7401"},
+        {"[::1]:7401", 0, "::1", "7401"},
+        {"::1", 7379, "::1", "7379"},
+        {"[::1]", 7379, "::1", "7379"},
+        {"[::1", 7379, NULL, NULL},
+        {"[::1]x", 7379, NULL, NULL},
+        {"a:0", 7379, NULL, NULL},
+        {"a:65536", 7379, NULL, NULL},
+        {"a:12x", 7379, NULL, NULL},
+        {"a:", 7379, NULL, NULL},
+        {"a:-1", 7379, NULL, NULL},
         {"a:99999999999999999999", 0, NULL, NULL},
     };
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {

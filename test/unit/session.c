@@ -12,7 +12,8 @@
 
 static sk_envelope request(sk_node_id origin, uint64_t boot, uint64_t number, uint64_t answered)
 {
-    return (sk_envelope){.flags = SK_ENVELOPE_ORIGIN, .origin = origin, .boot = boot, .number = number, .answered = answered};
+    return (sk_envelope){
+        .flags = SK_ENVELOPE_ORIGIN, .origin = origin, .boot = boot, .number = number, .answered = answered};
 }
 
 static enum sk_session_verdict judge(sk_sessions *sessions, sk_envelope envelope, sk_slice *reply)
@@ -145,8 +146,11 @@ static void random_retries_execute_once(void **state)
                 assert_true(number <= executed);
                 assert_reply(reply, text);
                 break;
-            case SK_SESSION_GAP: assert_true(number > executed + 1); break;
-            default: fail();
+            case SK_SESSION_GAP:
+                assert_true(number > executed + 1);
+                break;
+            default:
+                fail();
             }
             if (executed > answered && sk_prng_chance(&prng, 1, 3)) answered++;
         }

@@ -1,0 +1,1077 @@
+// The log, line by line of the pitfalls: section C, "WAL and storage".
+#include "base/crc.h"
+#include "test/unit/wal_model.h"
+#include "store/snapshot.h"
+#include "store/wal_format.h"
+
+static sim_disk *disk_new(uint64_t seed)
+{
+    sk_prng prng;
+    sk_prng_init(&prng, seed);
+    return sim_disk_open(prng, NULL);
+}
+
+static sim_disk *image_of(const sim_disk *disk, uint64_t seed)
+{
+    sk_prng prng;
+    sk_prng_init(&prng, seed);
+    return sim_disk_crash_image(disk, prng);
+}
+
+static void open_new(rig *rig, model *model, uint64_t seed, uint64_t segment_size)
+{
+    model_init(model);
+    rig_init(rig, disk_new(seed), segment_size);
+    assert_int_equal(rig_open(rig, model, NULL, NULL), 0);
+}
+
+static void end(rig *rig, model *model)
+{
+    if (rig->wal) rig_close(rig);
+    sim_disk_close(rig->disk);
+    model_deinit(model);
+}
+
+// Appends, flushes, and waits until it is durable.
+static void put(model *model, rig *rig, uint32_t space, size_t size)
+{
+    append_entry(model, rig, space, size);
+    sk_wal_flush(rig->wal);
+    rig_drain(rig);
+}
+
+// Opens a log on `disk` and judges the replay against the model.
+static judge *reopen(sim_disk *disk, const model *model, rig *out, uint64_t segment_size)
+{
+    judge *judge = sk_alloc_zeroed(sizeof *judge);
+    judge->model = model;
+    rig_init(out, disk, segment_size);
+    int error = rig_open(out, model, judge_replay, judge);
+    if (error) judge_bad(judge, sk_error_name(error), 0);
+    return judge;
+}
+
+static void expect_whole(judge *judge, uint64_t last)
+{
+    judge_compare(judge);
+    if (judge->bad) print_error("%s\n", judge->why);
+    assert_false(judge->bad);
+    assert_true(judge->last == last);
+    sk_free(judge);
+}
+
+static char *segment(uint64_t number)
+{
+    static char names[4][SK_DISK_NAME_MAX];
+    static int turn;
+    turn = (turn + 1) % 4;
+    sk_wal_segment_name(names[turn], "wal", number);
+    return names[turn];
+}
+
+static bool there(sim_disk *disk, const char *part)
+{
+    for (size_t i = 0; i < sim_disk_file_count(disk); i++)
+        if (strstr(sim_disk_file_name(disk, i), part)) return true;
+    return false;
+}
+
+// ---- Appending and writing ----
+
+static void durable_after_flush_and_not_before(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 1, 8192);
+    append_entry(&model, &rig, 1, 10);
+    assert_int_equal(sim_disk_under_way(rig.disk), 0); // nothing goes without a flush
+    sk_wal_flush(rig.wal);
+    assert_true(sk_wal_busy(rig.wal));
+    assert_int_equal(sk_wal_durable(rig.wal), 0);
+    rig_drain(&rig);
+    assert_int_equal(sk_wal_durable(rig.wal), 1);
+    assert_int_equal(rig.durable, 1);
+    end(&rig, &model);
+}
+
+// What comes while a write is under way leaves with the next one, all together.
+static void group_commit(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 2, 1 << 20);
+    put(&model, &rig, 1, 10);
+    sk_wal_stats before = sk_wal_stats_of(rig.wal);
+    rig.durable_calls = 0;
+    append_entry(&model, &rig, 1, 10);
+    sk_wal_flush(rig.wal);
+    for (int i = 0; i < 500; i++) {
+        append_entry(&model, &rig, 1 + (uint32_t)i % 3, 10);
+        sk_wal_flush(rig.wal);
+        assert_int_equal(sim_disk_under_way(rig.disk), 1); // one write at a time
+    }
+    rig_drain(&rig);
+    sk_wal_stats after = sk_wal_stats_of(rig.wal);
+    assert_int_equal(rig.durable, model.count);
+    assert_int_equal(rig.durable_calls, 2);
+    assert_int_equal(after.batches - before.batches, 2);
+    assert_int_equal(after.syncs - before.syncs, 2);
+    assert_true(after.bytes_written - before.bytes_written < 501 * 24 + 200); // hardly more than the records
+    end(&rig, &model);
+}
+
+static void records_larger_than_a_segment(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 3, 8192);
+    put(&model, &rig, 1, 100);
+    put(&model, &rig, 1, 60000);
+    put(&model, &rig, 2, 5);
+    append_entry(&model, &rig, 1, 30000);
+    append_entry(&model, &rig, 1, 30000);
+    append_entry(&model, &rig, 1, 3000);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    assert_int_equal(rig.durable, model.count);
+    rig_close(&rig);
+    struct rig again;
+    expect_whole(reopen(rig.disk, &model, &again, 8192), model.count);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+static void R20_nothing_is_durable_before_its_sync(void **state)
+{
+    for (uint64_t seed = 0; seed < 30; seed++) {
+        rig rig;
+        model model;
+        open_new(&rig, &model, seed, 8192);
+        for (int i = 0; i < 30; i++) {
+            append_entry(&model, &rig, 1, 50);
+            sk_wal_flush(rig.wal);
+            uint64_t before = rig.durable;
+            sim_disk_step(rig.disk);
+            if (rig.durable == before) continue;
+            sim_disk *image = image_of(rig.disk, seed * 100 + (uint64_t)i);
+            struct rig again;
+            judge *judge = reopen(image, &model, &again, 8192);
+            assert_true(judge->last >= rig.durable);
+            sk_free(judge);
+            sk_wal_close(again.wal);
+            sim_disk_close(image);
+        }
+        end(&rig, &model);
+    }
+}
+
+// The process is killed, the machine lives: the next start acts on page cache. Then the power goes.
+static void R21_what_recovery_saw_is_synced_before_anybody_acts(void **state)
+{
+    for (uint64_t seed = 0; seed < 60; seed++) {
+        rig rig;
+        model model;
+        open_new(&rig, &model, seed, 8192);
+        for (uint64_t i = 0; i < 40; i++) {
+            append_entry(&model, &rig, 1 + (uint32_t)(i % 2), 100 + i);
+            sk_wal_flush(rig.wal);
+            if (i % 2) sim_disk_step(rig.disk);
+        }
+        sim_disk_kill(rig.disk);
+        sk_wal_close(rig.wal);
+        struct rig again, third;
+        judge *judge = reopen(rig.disk, &model, &again, 8192);
+        uint64_t seen = judge->last;
+        sk_free(judge);
+        sim_disk_crash(rig.disk);
+        sk_wal_close(again.wal);
+        expect_whole(reopen(rig.disk, &model, &third, 8192), seen);
+        rig.wal = third.wal;
+        end(&rig, &model);
+    }
+}
+
+// ---- Failing requests ----
+
+static void D01_a_failed_sync_is_final(void **state)
+{
+    for (uint32_t n = 1; n < 12; n++) {
+        rig rig;
+        model model;
+        open_new(&rig, &model, n, 8192);
+        sim_disk_rule(rig.disk, SIM_DISK_FAIL, 1u << SK_DISK_SYNC, n, 1,
+                      SK_EIO); // once: a retry would "succeed"
+        for (int i = 0; i < 40; i++) put(&model, &rig, 1, 200);
+        assert_int_equal(rig.failed, SK_EIO);
+        uint64_t durable = rig.durable, appended = sk_wal_stats_of(rig.wal).records;
+        assert_true(durable < model.count);
+        sk_record record = {.kind = SK_RECORD_STATE, .number = 1};
+        uint64_t sequence = sk_wal_append(rig.wal, 3, &record);
+        assert_true(sequence == model.count + 1); // numbers go on, records are dropped
+        sk_wal_flush(rig.wal);
+        rig_drain(&rig);
+        assert_int_equal(rig.durable, durable);
+        assert_int_equal(sk_wal_stats_of(rig.wal).records, appended);
+        sim_disk_crash(rig.disk);
+        sk_wal_close(rig.wal);
+        struct rig again;
+        judge *judge = reopen(rig.disk, &model, &again, 8192);
+        judge_compare(judge);
+        assert_false(judge->bad);
+        assert_true(judge->last >= durable);
+        sk_free(judge);
+        rig.wal = again.wal;
+        end(&rig, &model);
+    }
+}
+
+// Request n of every kind fails, once or for ever: what was reported is there, at both of the next two starts.
+static void D10_D11_every_request_fails(void **state)
+{
+    static const int errors[] = {SK_EIO, SK_ENOSPC};
+    for (uint32_t n = 1; n < 60; n++) {
+        for (int variant = 0; variant < 4; variant++) {
+            rig rig;
+            model model;
+            open_new(&rig, &model, n, 8192);
+            sim_disk_rule(rig.disk, SIM_DISK_FAIL, ~(1u << SK_DISK_SYNC), n,
+                          variant & 1 ? SIM_DISK_FOREVER : 1, errors[variant / 2]);
+            for (uint64_t i = 0; i < 60; i++) {
+                append_entry(&model, &rig, 1 + (uint32_t)(i % 2), 250);
+                if (i % 3 == 0) sk_wal_flush(rig.wal);
+                sim_disk_step(rig.disk);
+                sk_wal_check(rig.wal);
+                if (i == 30) sk_wal_release(rig.wal, 1, model.released[1] = 5);
+            }
+            sk_wal_flush(rig.wal);
+            rig_drain(&rig);
+            sim_disk_rules_clear(rig.disk); // space again
+            uint64_t durable = rig.durable;
+            sk_wal_close(rig.wal);
+            for (int start = 0; start < 2; start++) {
+                if (start == 0) sim_disk_crash(rig.disk);
+                struct rig again;
+                judge *judge = reopen(rig.disk, &model, &again, 8192);
+                judge_compare(judge);
+                if (judge->bad) print_error("n %u variant %d: %s\n", n, variant, judge->why);
+                assert_false(judge->bad || again.found.damaged);
+                assert_true(judge->last >= durable);
+                model_forget_after(&model, judge->last);
+                again.base = again.durable = model.count;
+                put(&model, &again, 1, 300);
+                assert_int_equal(again.failed, 0);
+                durable = model.count;
+                sk_wal_close(again.wal);
+                sk_free(judge);
+            }
+            rig.wal = NULL;
+            end(&rig, &model);
+        }
+    }
+}
+
+static void on_snapshot(void *context, int error, const sk_snapshot_info *info)
+{
+    *(int *)context = error;
+}
+
+// D25: the disk is full. The log goes on in what it has, gives up its reserve, a snapshot fits into that, segments are freed, and the
+// log has room again: without a restart and without a failure.
+static void D25_a_full_disk_can_be_freed(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 5, 16384);
+    sim_disk_knobs(rig.disk)->capacity = 5 * 16384; // four segments and the reserve
+    int rounds = 0;
+    bool was_full = false;
+    while (rounds < 400) {
+        rounds++;
+        append_entry(&model, &rig, 1, 500);
+        sk_wal_flush(rig.wal);
+        rig_drain(&rig);
+        assert_int_equal(rig.failed, 0);
+        if (!sk_wal_stats_of(rig.wal).full) continue;
+        was_full = true;
+        assert_true(sk_wal_pressed(rig.wal, 1));
+        assert_false(there(rig.disk, "wal/reserve"));
+        int outcome = 1;
+        sk_snapshot_info info = {.space = 1, .position = model.positions[1] - 1, .epoch = 1};
+        sk_snapshot_writer *writer =
+            sk_snapshot_write(sim_disk_face(rig.disk), &rig.identity, &info, on_snapshot, &outcome);
+        static uint8_t bytes[8000];
+        sk_snapshot_writer_add(writer, payload_of(1, sizeof bytes, bytes));
+        sk_snapshot_writer_finish(writer);
+        rig_drain(&rig);
+        assert_int_equal(outcome, 0);
+        sk_wal_release(rig.wal, 1, model.released[1] = info.position);
+        sk_wal_flush(rig.wal);
+        rig_drain(&rig);
+        assert_false(sk_wal_stats_of(rig.wal).full);
+        assert_true(there(rig.disk, "wal/reserve"));
+        assert_int_equal(rig.durable, model.count);
+    }
+    assert_true(was_full);
+    rig_close(&rig);
+    struct rig again;
+    expect_whole(reopen(rig.disk, &model, &again, 16384), model.count);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// Nothing can be freed: appends wait, nobody is told a lie, and when somebody else makes room they go through.
+static void D25_waiting_for_room(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 6, 8192);
+    sim_disk_knobs(rig.disk)->capacity = 3 * 8192;
+    for (int i = 0; i < 100; i++) {
+        append_entry(&model, &rig, 1, 300);
+        sk_wal_flush(rig.wal);
+        rig_drain(&rig);
+    }
+    assert_int_equal(rig.failed, 0);
+    assert_true(sk_wal_stats_of(rig.wal).full);
+    assert_true(rig.durable < model.count);
+    sim_disk_knobs(rig.disk)->capacity = 0;
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    assert_int_equal(rig.durable, model.count);
+    end(&rig, &model);
+}
+
+// A start on a full disk: what is there is served.
+static void D25_a_start_on_a_full_disk(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 7, 8192);
+    for (int i = 0; i < 40; i++) put(&model, &rig, 1, 300);
+    rig_close(&rig);
+    sim_disk_knobs(rig.disk)->capacity = sim_disk_used(rig.disk);
+    struct rig again;
+    expect_whole(reopen(rig.disk, &model, &again, 8192), model.count);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// ---- Freeing ----
+
+static void D21_segments_go_when_nobody_needs_them(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 8, 8192);
+    append_state(&model, &rig, 3, 77); // only here: must outlive its segment
+    for (int i = 0; i < 60; i++) {
+        put(&model, &rig, 1, 400);
+        put(&model, &rig, 2, 400);
+    }
+    uint64_t segments = sk_wal_stats_of(rig.wal).segments;
+    assert_true(segments > 5);
+    assert_true(sk_wal_pressed(rig.wal, 1) && sk_wal_pressed(rig.wal, 2) && !sk_wal_pressed(rig.wal, 3));
+    sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1]);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    assert_true(sk_wal_stats_of(rig.wal).segments == segments); // space 2 still holds them
+    assert_true(!sk_wal_pressed(rig.wal, 1) && sk_wal_pressed(rig.wal, 2));
+    sk_wal_release(rig.wal, 2, model.released[2] = 30);
+    sk_wal_flush(rig.wal);
+    // At no moment does a crash lose anything.
+    do {
+        sim_disk *image = image_of(rig.disk, 1);
+        struct rig again;
+        expect_whole(reopen(image, &model, &again, 8192), model.count);
+        assert_false(again.found.damaged);
+        sk_wal_close(again.wal);
+        sim_disk_close(image);
+    } while (sim_disk_step(rig.disk));
+    assert_true(sk_wal_stats_of(rig.wal).segments < segments);
+    sk_wal_forget(rig.wal, 2);
+    memset(model.released, 0xff, sizeof model.released);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    assert_int_equal(sk_wal_stats_of(rig.wal).segments, 1);
+    assert_false(there(rig.disk, segment(1)));
+    rig_close(&rig);
+    struct rig again;
+    judge *judge = reopen(rig.disk, &model, &again, 8192);
+    assert_true(judge->state.state[3] != 0);
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// ---- Tails ----
+
+static void D04_torn_tail_removed(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 9, 8192);
+    for (int i = 0; i < 5; i++) put(&model, &rig, 1, 100);
+    rig_close(&rig);
+    // The last batch loses its last bytes, as if they had never been written; and another time only its header is lost.
+    sk_slice file = sim_disk_file(rig.disk, segment(1));
+    size_t used = file.size;
+    while (file.data[used - 1] == 0) used--;
+    for (int variant = 0; variant < 2; variant++) {
+        sim_disk *image = image_of(rig.disk, 1);
+        size_t from = variant == 0 ? used - 20 : used - 160;
+        for (size_t at = from; at < from + 8; at++) {
+            uint8_t byte = sim_disk_file(image, segment(1)).data[at];
+            if (byte) sim_disk_flip(image, segment(1), at, byte);
+        }
+        struct rig again;
+        judge *judge = reopen(image, &model, &again, 8192);
+        assert_true(judge->last == 4 && again.found.torn_bytes > 0 && !again.found.damaged);
+        assert_non_null(strstr(again.found.what, "torn"));
+        sk_free(judge);
+        struct model copy;
+        model_init(&copy);
+        sk_free(copy.list);
+        copy = model;
+        copy.list = sk_alloc(RECORDS_MAX * sizeof *copy.list);
+        memcpy(copy.list, model.list, model.count * sizeof *copy.list);
+        model_forget_after(&copy, 4);
+        again.base = again.durable = 4;
+        for (int i = 0; i < 3; i++) put(&copy, &again, 1, 30);
+        sk_wal_close(again.wal);
+        expect_whole(reopen(image, &copy, &again, 8192), 7);
+        assert_int_equal(again.found.torn_bytes, 0); // physically gone
+        sk_wal_close(again.wal);
+        model_deinit(&copy);
+        sim_disk_close(image);
+    }
+    end(&rig, &model);
+}
+
+// ---- Damage ----
+
+static void three_segments(rig *rig, model *model, uint64_t seed)
+{
+    open_new(rig, model, seed, 4096);
+    for (uint64_t i = 0; i < 14; i++) {
+        append_state(model, rig, 2, i + 1);
+        put(model, rig, 1, 600);
+    }
+    assert_true(sk_wal_stats_of(rig->wal).segments >= 3);
+    rig_close(rig);
+}
+
+static void D05_interior_damage_is_told_and_kept(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 10);
+    assert_true(sim_disk_flip(rig.disk, segment(2), 700, 0x04));
+    judge *judge = reopen(rig.disk, &model, &again, 4096);
+    assert_true(again.found.damaged);
+    assert_non_null(strstr(again.found.what, "damaged"));
+    assert_false(judge->bad &&
+                 strstr(judge->why, "nobody")); // a prefix and the last states: nothing invented
+    assert_true(there(rig.disk, "lost/0000000000000002.log") && there(rig.disk, "lost/0000000000000003.log"));
+    assert_true(there(rig.disk, "wal/damaged"));
+    assert_true(judge->state.entry[1][2] != 0);  // what is before it serves
+    assert_true(judge->state.entry[1][13] == 0); // what is behind it is not believed
+    sk_record last = {0};
+    for (size_t i = 0; i < model.count; i++)
+        if (model.list[i].space == 2) last = model.list[i].record;
+    assert_true(last.epoch == 14);
+    judge_compare(judge);
+    assert_true(judge->state.state[2] !=
+                0); // the last state was rescued from behind the damage (D12: no term goes back)
+    uint64_t hash = 0;
+    for (size_t i = 0; i < model.count; i++)
+        if (model.list[i].space == 2) hash = model_hash(&model.list[i]);
+    assert_true(judge->state.state[2] == hash);
+    sk_free(judge);
+    sk_wal_close(again.wal);
+    // It says so at every start until healed, and then no more; a crash in between changes nothing.
+    for (int start = 0; start < 3; start++) {
+        sim_disk_crash(rig.disk);
+        judge = reopen(rig.disk, &model, &again, 4096);
+        assert_true(again.found.damaged && judge->state.state[2] == hash);
+        sk_free(judge);
+        if (start < 2) sk_wal_close(again.wal);
+    }
+    sk_wal_healed(again.wal);
+    rig_drain(&again);
+    sim_disk_crash(rig.disk);
+    sk_wal_close(again.wal);
+    judge = reopen(rig.disk, &model, &again, 4096);
+    assert_false(again.found.damaged);
+    assert_string_equal(again.found.what, "");
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// Damage, and the power goes during the recovery from it, three times: still told.
+static void D14_recovery_from_damage_crashes(void **state)
+{
+    for (uint64_t seed = 0; seed < 150; seed++) {
+        rig rig, again;
+        model model;
+        three_segments(&rig, &model, 11);
+        sim_disk *image = image_of(rig.disk, seed);
+        sk_prng prng;
+        sk_prng_init(&prng, seed);
+        sim_disk_flip(image, segment(1 + seed % 2), 300 + seed, 0x80);
+        for (int deep = 0; deep < 3; deep++) {
+            sim_disk_halt_after(image, sk_prng_below(&prng, 45));
+            judge *judge = reopen(image, &model, &again, 4096);
+            bool opened = again.wal != NULL;
+            assert_true(!opened || again.found.damaged);
+            if (opened) sk_wal_close(again.wal);
+            sk_free(judge);
+            sim_disk_crash(image);
+        }
+        judge *judge = reopen(image, &model, &again, 4096);
+        assert_non_null(again.wal);
+        assert_true(again.found.damaged);
+        sk_free(judge);
+        sk_wal_close(again.wal);
+        sim_disk_close(image);
+        end(&rig, &model);
+    }
+}
+
+// G11: every bit of a log, segment headers and the prepared segment included. Detected, or nothing is missing.
+static void D05_D08_every_bit_flipped(void **state)
+{
+    rig rig, again;
+    model model;
+    open_new(&rig, &model, 12, 4096);
+    for (uint64_t i = 0; i < 9; i++) {
+        append_state(&model, &rig, 2, i);
+        put(&model, &rig, 1, 300);
+    }
+    uint64_t before_last = model.count;
+    put(&model, &rig, 1, 50);
+    rig_close(&rig);
+    uint64_t flips = 0, damaged = 0, torn = 0, harmless = 0;
+    for (size_t f = 0; f < sim_disk_file_count(rig.disk); f++) {
+        char name[SK_DISK_NAME_MAX];
+        (void)snprintf(name, sizeof name, "%s", sim_disk_file_name(rig.disk, f));
+        sk_slice file = sim_disk_file(rig.disk, name);
+        size_t used = file.size;
+        while (used > 0 && file.data[used - 1] == 0) used--;
+        used = used + 64 < file.size ? used + 64 : file.size;
+        for (size_t bit = 0; bit < used * 8; bit++) {
+            sim_disk *image = image_of(rig.disk, bit);
+            sim_disk_flip(image, name, bit / 8, (uint8_t)(1u << (bit % 8)));
+            judge *judge = reopen(image, &model, &again, 4096);
+            assert_non_null(again.wal);
+            flips++;
+            if (judge->bad) print_error("%s bit %zu: %s\n", name, bit, judge->why);
+            assert_false(judge->bad);
+            if (again.found.damaged) {
+                damaged++;
+            } else {
+                judge_compare(judge);
+                assert_false(judge->bad);
+                if (judge->last < model.count) {
+                    torn++;
+                    assert_true(again.found.torn_bytes > 0 && judge->last == before_last);
+                } else {
+                    harmless++;
+                }
+            }
+            sk_free(judge);
+            sk_wal_close(again.wal);
+            sim_disk_close(image);
+        }
+    }
+    print_message("%llu flips: %llu damage, %llu torn tails, %llu harmless\n", (unsigned long long)flips,
+                  (unsigned long long)damaged, (unsigned long long)torn, (unsigned long long)harmless);
+    assert_true(damaged > 10000 && torn > 0);
+    end(&rig, &model);
+}
+
+// ---- Foreign bytes ----
+
+static void D07_old_bytes_do_not_parse(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 13);
+    // Bytes of segment 1 in the free tail of the last segment, right where the next batch would be and further on.
+    uint64_t last = 0;
+    for (uint64_t n = 1; n < 10; n++)
+        if (sim_disk_file(rig.disk, segment(n)).size > 0 &&
+            sim_disk_file(rig.disk, segment(n)).data[SK_WAL_HEADER_SIZE] != 0)
+            last = n;
+    sk_slice old = sim_disk_file(rig.disk, segment(1)), file = sim_disk_file(rig.disk, segment(last));
+    size_t used = file.size;
+    while (file.data[used - 1] == 0) used--;
+    used = (used + 7) & ~(size_t)7;
+    sk_buffer bytes = {0};
+    sk_buffer_append_slice(&bytes, file);
+    for (size_t i = 0; i < 600 && used + i < bytes.size; i++) bytes.data[used + i] = old.data[64 + i];
+    sim_disk_put(rig.disk, segment(last), sk_buffer_slice(&bytes));
+    judge *judge = reopen(rig.disk, &model, &again, 4096);
+    assert_false(again.found.damaged);
+    assert_true(again.found.torn_bytes > 0);
+    expect_whole(judge, model.count);
+    sk_buffer_deinit(&bytes);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// A client's value that is the image of a batch, in a batch that is torn: no evidence of anything.
+static void D07_a_value_that_looks_like_a_batch(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 14, 8192);
+    put(&model, &rig, 1, 100);
+    sk_identity other = rig.identity;
+    other.cluster.bytes[0] ^= 1; // what a client cannot know
+    static uint8_t batch[64];
+    sk_wal_batch_header header = {.size = SK_WAL_BATCH_HEADER_SIZE, .number = 90, .synced = 89, .oldest = 1};
+    sk_wal_batch_seal(batch, sk_wal_seed(&other, 1), &header);
+    sk_record record = {
+        .kind = SK_RECORD_ENTRY, .number = 2, .position = 2, .payload = sk_slice_make(batch, 56)};
+    sk_wal_append(rig.wal, 1, &record);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    rig_close(&rig);
+    sim_disk_flip(rig.disk, segment(1), SK_WAL_HEADER_SIZE + 56 + 56 + 112 + 10, 1); // its header
+    judge *judge = reopen(rig.disk, &model, &rig, 8192);
+    assert_false(rig.found.damaged);
+    assert_true(rig.found.torn_bytes > 0);
+    sk_free(judge);
+    end(&rig, &model);
+}
+
+static void D09_lost_and_misdirected_writes(void **state)
+{
+    static const enum sim_disk_fault faults[] = {SIM_DISK_DROP, SIM_DISK_MISDIRECT};
+    for (uint32_t n = 1; n < 40; n++) {
+        for (int f = 0; f < 2; f++) {
+            rig rig, again;
+            model model;
+            open_new(&rig, &model, n, 4096);
+            sim_disk_rule(rig.disk, faults[f], 1u << SK_DISK_WRITE, n, 1, 0);
+            for (int i = 0; i < 20; i++) put(&model, &rig, 1, 300);
+            rig_close(&rig);
+            sim_disk_counts counts = sim_disk_counts_of(rig.disk);
+            bool fired = counts.writes_dropped + counts.writes_misdirected > 0;
+            judge *judge = reopen(rig.disk, &model, &again, 4096);
+            assert_false(judge->bad); // never an old or invented record
+            assert_non_null(again.wal);
+            // Something is missing: it says so. Only the very last write can vanish without a trace.
+            if (judge->last < model.count && !again.found.damaged)
+                assert_true(judge->last >= model.count - 1);
+            if (!fired) assert_true(judge->last == model.count);
+            sk_free(judge);
+            rig.wal = again.wal;
+            end(&rig, &model);
+        }
+    }
+}
+
+static void D12_no_state_left(void **state)
+{
+    rig rig, again;
+    model model;
+    open_new(&rig, &model, 15, 8192);
+    append_state(&model, &rig, 1, 5);
+    put(&model, &rig, 1, 10);
+    append_state(&model, &rig, 1, 6);
+    put(&model, &rig, 1, 10);
+    put(&model, &rig, 2, 10);
+    rig_close(&rig);
+    // Both places where the state is are bad.
+    sim_disk_zero_sector(rig.disk, segment(1), 70);
+    judge *judge = reopen(rig.disk, &model, &again, 8192);
+    assert_non_null(again.wal);            // starts,
+    assert_true(again.found.damaged);      // knows that it must not vote,
+    assert_true(again.found.what[0] != 0); // and says why
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// The whole folder is gone, or never came to be: only the second is a new node.
+static void D12_no_log_left(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 26);
+    for (size_t i = sim_disk_file_count(rig.disk); i-- > 0;)
+        if (strncmp(sim_disk_file_name(rig.disk, i), "wal/", 4) == 0)
+            sim_disk_lose(rig.disk, sim_disk_file_name(rig.disk, i));
+    judge *judge = reopen(rig.disk, &model, &again, 4096);
+    assert_true(again.wal && again.found.damaged && judge->last == 0);
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+static void D14_the_first_start_crashes(void **state)
+{
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        rig rig;
+        rig_init(&rig, disk_new(seed), 8192);
+        for (uint64_t deep = 0; deep < 3; deep++) {
+            sim_disk_halt_after(rig.disk, (seed + deep * 7) % 20);
+            if (rig_open(&rig, NULL, NULL, NULL) == 0) sk_wal_close(rig.wal);
+            sim_disk_crash(rig.disk);
+        }
+        assert_int_equal(rig_open(&rig, NULL, NULL, NULL), 0);
+        assert_false(rig.found.damaged);
+        rig_close(&rig);
+        sim_disk_close(rig.disk);
+    }
+}
+
+// ---- D13: whole segments ----
+
+enum harm { EMPTY, ZEROED, MISSING, GARBLED };
+
+static void harm_segment(sim_disk *disk, uint64_t number, enum harm harm)
+{
+    size_t size = sim_disk_file(disk, segment(number)).size;
+    switch (harm) {
+    case EMPTY:
+        sim_disk_cut(disk, segment(number), 0);
+        break;
+    case ZEROED:
+        for (size_t at = 0; at < size; at += 512) sim_disk_zero_sector(disk, segment(number), at);
+        break;
+    case GARBLED:
+        for (size_t at = 0; at < size; at += 512) sim_disk_garble_sector(disk, segment(number), at);
+        break;
+    case MISSING:
+        sim_disk_lose(disk, segment(number));
+        break;
+    }
+}
+
+static void D13_segments_empty_missing_zeroed_garbled(void **state)
+{
+    for (uint64_t set = 1; set < 8; set++) { // any of the first three of at least four
+        for (int harm = EMPTY; harm <= GARBLED; harm++) {
+            rig rig, again;
+            model model;
+            open_new(&rig, &model, 16, 4096);
+            for (uint64_t i = 0; i < 20; i++) put(&model, &rig, 1, 700);
+            assert_true(sk_wal_stats_of(rig.wal).segments >= 5);
+            rig_close(&rig);
+            for (uint64_t n = 1; n <= 3; n++)
+                if (set & (1u << (n - 1))) harm_segment(rig.disk, n, (enum harm)harm);
+            judge *judge = reopen(rig.disk, &model, &again, 4096);
+            assert_non_null(again.wal);
+            assert_true(again.found.damaged);
+            assert_false(judge->bad);
+            assert_int_equal(judge->last == 0, set & 1);
+            sk_free(judge);
+            // And it works.
+            memset(&model.numbers, 0, sizeof model.numbers);
+            again.base = again.durable = model.count;
+            put(&model, &again, 3, 100);
+            assert_int_equal(again.durable, model.count);
+            rig.wal = again.wal;
+            end(&rig, &model);
+        }
+    }
+}
+
+static void D13_swapped_segments(void **state)
+{
+    for (uint64_t a = 1; a < 5; a++) {
+        for (uint64_t b = a + 1; b <= 5; b++) {
+            rig rig, again;
+            model model;
+            open_new(&rig, &model, 17, 4096);
+            for (uint64_t i = 0; i < 20; i++) put(&model, &rig, 1, 700);
+            rig_close(&rig);
+            assert_true(sim_disk_swap(rig.disk, segment(a), segment(b)));
+            judge *judge = reopen(rig.disk, &model, &again, 4096);
+            assert_true(again.found.damaged && !judge->bad);
+            sk_free(judge);
+            rig.wal = again.wal;
+            end(&rig, &model);
+        }
+    }
+}
+
+static void the_whole_log_is_gone_or_the_tail_is_cut(void **state)
+{
+    for (size_t cut = 0; cut <= 4096; cut += 13) {
+        rig rig, again;
+        model model;
+        open_new(&rig, &model, 18, 4096);
+        for (uint64_t i = 0; i < 3; i++) put(&model, &rig, 1, 300);
+        rig_close(&rig);
+        sim_disk_cut(rig.disk, segment(1), cut);
+        judge *judge = reopen(rig.disk, &model, &again, 4096);
+        assert_non_null(again.wal);
+        assert_false(judge->bad);
+        model_forget_after(&model, judge->last);
+        sk_free(judge);
+        again.base = again.durable = model.count;
+        put(&model, &again, 1, 500);
+        put(&model, &again, 1, 500);
+        rig_close(&again);
+        expect_whole(reopen(rig.disk, &model, &again, 4096), model.count);
+        rig.wal = again.wal;
+        end(&rig, &model);
+    }
+}
+
+// ---- Whose log ----
+
+static void D22_another_clusters_log_is_left_alone(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 19);
+    uint64_t print = sim_disk_fingerprint(rig.disk);
+    rig_init(&again, rig.disk, 4096);
+    again.identity.node = 4; // restored under another node's identity
+    assert_int_equal(rig_open(&again, NULL, NULL, NULL), SK_EFOREIGN);
+    again.identity = rig_identity();
+    again.identity.cluster.bytes[15] ^= 1;
+    assert_int_equal(rig_open(&again, NULL, NULL, NULL), SK_EFOREIGN);
+    assert_true(sim_disk_fingerprint(rig.disk) == print);
+    end(&rig, &model);
+}
+
+static void a_newer_format_is_left_alone(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 20);
+    sk_buffer bytes = {0};
+    sk_buffer_append_slice(&bytes, sim_disk_file(rig.disk, segment(2)));
+    bytes.data[8] = SK_FORMAT_VERSION + 1;
+    uint32_t crc = sk_crc32c(0, bytes.data, 60);
+    for (unsigned i = 0; i < 4; i++) bytes.data[60 + i] = (uint8_t)(crc >> (8 * i));
+    sim_disk_put(rig.disk, segment(2), sk_buffer_slice(&bytes));
+    uint64_t print = sim_disk_fingerprint(rig.disk);
+    rig_init(&again, rig.disk, 4096);
+    assert_int_equal(rig_open(&again, NULL, NULL, NULL), SK_EVERSION);
+    assert_true(sim_disk_fingerprint(rig.disk) == print);
+    sk_buffer_deinit(&bytes);
+    end(&rig, &model);
+}
+
+static void boot_numbers_are_seen(void **state)
+{
+    rig rig, again;
+    model model;
+    open_new(&rig, &model, 21, 8192);
+    for (uint64_t boot = 2; boot < 9; boot++) {
+        rig_close(&rig);
+        rig_init(&again, rig.disk, 8192);
+        again.identity.boot = boot;
+        assert_int_equal(rig_open(&again, NULL, NULL, NULL), 0);
+        assert_true(again.found.boot_max == boot - 1);
+        if (boot % 2) sk_wal_boot(again.wal, boot);
+        sk_wal_flush(again.wal); // nothing to say but this
+        rig_drain(&again);
+        rig.wal = again.wal;
+    }
+    end(&rig, &model);
+}
+
+// ---- Reading back ----
+
+typedef struct reading {
+    sk_wal_read read;
+    model *model;
+    int calls;
+    uint64_t next; // position expected
+    bool check;
+} reading;
+
+static uint64_t entry_hash_of(const model *model, uint32_t space, uint64_t position)
+{
+    for (size_t i = model->count; i > 0; i--) {
+        const model_record *record = &model->list[i - 1];
+        if (record->space == space && record->record.kind == SK_RECORD_ENTRY &&
+            record->record.position == position)
+            return model_hash(record);
+    }
+    return 0;
+}
+
+static void on_read(sk_wal_read *read)
+{
+    reading *reading = read->owner;
+    reading->calls++;
+    for (size_t i = 0; i < read->count; i++) {
+        assert_true(read->list[i].position == reading->next);
+        assert_true(record_hash(read->space, &read->list[i]) ==
+                    entry_hash_of(reading->model, read->space, reading->next));
+        reading->next++;
+    }
+}
+
+static void start_reading(reading *reading, model *model, rig *rig, uint32_t space, uint64_t from,
+                          uint64_t to, size_t bytes)
+{
+    *reading = (struct reading){.model = model, .next = from};
+    reading->read = (sk_wal_read){
+        .space = space, .from = from, .to = to, .bytes_max = bytes, .done = on_read, .owner = reading};
+    sk_wal_read_start(rig->wal, &reading->read);
+    assert_int_equal(reading->calls, 0);
+}
+
+static void read_all_back(model *model, rig *rig, uint32_t space, uint64_t from, uint64_t to, size_t bytes)
+{
+    while (from <= to) {
+        reading reading;
+        start_reading(&reading, model, rig, space, from, to, bytes);
+        rig_drain(rig);
+        assert_int_equal(reading.calls, 1);
+        assert_int_equal(reading.read.error, 0);
+        assert_true(reading.next > from && reading.next <= to + 1);
+        from = reading.next;
+    }
+}
+
+static void entries_read_back(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 22, 16384);
+    sk_prng prng;
+    sk_prng_init(&prng, 22);
+    for (int i = 0; i < 400; i++) {
+        uint32_t space = 1 + (uint32_t)sk_prng_below(&prng, 3);
+        append_entry(&model, &rig, space, sk_prng_below(&prng, 300));
+        // Overwritten tails, in the same batch and in later ones, with and without a truncation before.
+        if (i % 29 == 0 && model.positions[space] > 6)
+            append_truncate(&model, &rig, space, model.positions[space] - 4);
+        if (i % 37 == 0 && model.positions[space] > 6) model.positions[space] -= 3;
+        if (sk_prng_chance(&prng, 1, 4)) sk_wal_flush(rig.wal);
+        if (sk_prng_chance(&prng, 1, 2)) sim_disk_step(rig.disk);
+    }
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    for (int life = 0; life < 2; life++) { // from the index as built, and as recovered
+        for (uint32_t space = 1; space <= 3; space++) {
+            read_all_back(&model, &rig, space, 1, model.positions[space], 1 << 20);
+            read_all_back(&model, &rig, space, 1, model.positions[space], 1);
+            read_all_back(&model, &rig, space, 20, 40, 1000);
+        }
+        reading reading;
+        start_reading(&reading, &model, &rig, 1, model.positions[1] + 1, model.positions[1] + 5, 100);
+        rig_drain(&rig);
+        assert_int_equal(reading.read.error, SK_ECOMPACTED);
+        start_reading(&reading, &model, &rig, 9, 1, 5, 100);
+        rig_drain(&rig);
+        assert_int_equal(reading.read.error, SK_ECOMPACTED);
+        if (life == 1) break;
+        rig_close(&rig);
+        struct rig again;
+        expect_whole(reopen(rig.disk, &model, &again, 16384), model.count);
+        rig.wal = again.wal;
+        rig.owner = again.owner;
+        rig = again;
+    }
+    end(&rig, &model);
+}
+
+static void a_read_outlives_its_segment(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 23, 8192);
+    for (int i = 0; i < 60; i++) put(&model, &rig, 1, 400);
+    sim_disk_knobs(rig.disk)->read_min = sim_disk_knobs(rig.disk)->read_max = SK_S;
+    reading reading, late;
+    start_reading(&reading, &model, &rig, 1, 1, 10, 10000);
+    sk_wal_release(rig.wal, 1, 50);
+    sk_wal_flush(rig.wal);
+    start_reading(&late, &model, &rig, 1, 1, 10, 10000);
+    rig_drain(&rig);
+    assert_false(there(rig.disk, segment(1)));
+    assert_int_equal(reading.read.error, 0);
+    assert_int_equal(reading.calls, 1);
+    assert_true(reading.next > 1);
+    assert_int_equal(late.read.error, SK_ECOMPACTED);
+    end(&rig, &model);
+}
+
+static void reads_verify(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 24, 8192);
+    for (int i = 0; i < 10; i++) put(&model, &rig, 1, 400);
+    for (size_t at = 64 + 56; at < 64 + 56 + 400; at += 3) {
+        sim_disk_flip(rig.disk, segment(1), at, 0x20);
+        reading reading;
+        start_reading(&reading, &model, &rig, 1, 1, 3, 10);
+        rig_drain(&rig);
+        assert_int_equal(reading.read.error, SK_ECORRUPT);
+        assert_int_equal(reading.read.count, 0);
+        sim_disk_flip(rig.disk, segment(1), at, 0x20);
+    }
+    sim_disk_rule(rig.disk, SIM_DISK_FAIL, 1u << SK_DISK_READ, 1, 1, SK_EIO);
+    reading reading;
+    start_reading(&reading, &model, &rig, 1, 1, 3, 10);
+    rig_drain(&rig);
+    assert_int_equal(reading.read.error, SK_EIO);
+    assert_int_equal(rig.failed, 0); // a read that fails does not end the log
+    end(&rig, &model);
+}
+
+// Unreadable sectors are damage, not a reason not to start.
+static void unreadable_bytes_are_damage(void **state)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, 25);
+    sim_disk_rule(rig.disk, SIM_DISK_FAIL, 1u << SK_DISK_READ, 3, SIM_DISK_FOREVER, SK_EIO);
+    judge *judge = reopen(rig.disk, &model, &again, 4096);
+    assert_non_null(again.wal);
+    assert_true(again.found.damaged);
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durable_after_flush_and_not_before),
+        cmocka_unit_test(group_commit),
+        cmocka_unit_test(records_larger_than_a_segment),
+        cmocka_unit_test(R20_nothing_is_durable_before_its_sync),
+        cmocka_unit_test(R21_what_recovery_saw_is_synced_before_anybody_acts),
+        cmocka_unit_test(D01_a_failed_sync_is_final),
+        cmocka_unit_test(D10_D11_every_request_fails),
+        cmocka_unit_test(D25_a_full_disk_can_be_freed),
+        cmocka_unit_test(D25_waiting_for_room),
+        cmocka_unit_test(D25_a_start_on_a_full_disk),
+        cmocka_unit_test(D21_segments_go_when_nobody_needs_them),
+        cmocka_unit_test(D04_torn_tail_removed),
+        cmocka_unit_test(D05_interior_damage_is_told_and_kept),
+        cmocka_unit_test(D14_recovery_from_damage_crashes),
+        cmocka_unit_test(D05_D08_every_bit_flipped),
+        cmocka_unit_test(D07_old_bytes_do_not_parse),
+        cmocka_unit_test(D07_a_value_that_looks_like_a_batch),
+        cmocka_unit_test(D09_lost_and_misdirected_writes),
+        cmocka_unit_test(D12_no_state_left),
+        cmocka_unit_test(D12_no_log_left),
+        cmocka_unit_test(D14_the_first_start_crashes),
+        cmocka_unit_test(D13_segments_empty_missing_zeroed_garbled),
+        cmocka_unit_test(D13_swapped_segments),
+        cmocka_unit_test(the_whole_log_is_gone_or_the_tail_is_cut),
+        cmocka_unit_test(D22_another_clusters_log_is_left_alone),
+        cmocka_unit_test(a_newer_format_is_left_alone),
+        cmocka_unit_test(boot_numbers_are_seen),
+        cmocka_unit_test(entries_read_back),
+        cmocka_unit_test(a_read_outlives_its_segment),
+        cmocka_unit_test(reads_verify),
+        cmocka_unit_test(unreadable_bytes_are_damage),
+    };
+    return cmocka_run_group_tests_name("wal", tests, NULL, NULL);
+}
