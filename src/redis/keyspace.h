@@ -23,7 +23,7 @@ typedef struct sk_keyspace_limits {
 // A machine with an empty key space. Closed through its ops.
 sk_machine *sk_keyspace_open(const sk_keyspace_limits *limits);
 
-// Facts for INFO; O(1).
+// Facts for INFO, without what has expired; O(log n).
 typedef struct sk_keyspace_facts {
     uint64_t keys;
     uint64_t expires; // keys with a deadline

@@ -69,11 +69,12 @@ bool sk_keyspace_image_next(sk_machine_image *image, sk_buffer *out, size_t budg
     if (!image->began) write_begin(image, out);
     while (out->size < end) {
         size_t room = end - out->size;
-        size_t part = image->value.size < room ? image->value.size : room;
-        sk_buffer_append(out, image->value.data, part);
-        image->value.data += part;
-        image->value.size -= part;
-        if (image->value.size) return true;
+        if (image->value.size) {
+            size_t part = image->value.size < room ? image->value.size : room;
+            sk_buffer_append(out, image->value.data, part);
+            image->value = sk_slice_make(image->value.data + part, image->value.size - part);
+            continue;
+        }
         sk_slice key;
         sk_value value;
         if (!sk_tree_next(&image->cursor, &key, &value)) {

@@ -30,7 +30,7 @@
 #include "redis/number.h"
 #include "redis/table.h"
 
-enum { COUNT_DEFAULT = 10, COUNT_MAX = 16384, OVERLAP_MAX = 8192, STEPS_PER_CALL = 1 << 22 };
+enum { COUNT_DEFAULT = 10, COUNT_MAX = 16384, OVERLAP_MAX = 8192, STEPS_PER_CALL = 1 << 21 };
 enum { CURSOR_BITS = 53, WIDTH_BITS = 2 };
 static const uint8_t index_bits[1 << WIDTH_BITS] = {12, 18, 24, 32};
 
@@ -224,7 +224,7 @@ static bool keys_run(sk_machine_job *base, sk_buffer *reply, size_t budget)
     }
     size_t left = job->body.size - job->told;
     size_t part = left / BYTES_PER_UNIT < budget ? left : budget * BYTES_PER_UNIT;
-    sk_buffer_append(reply, job->body.data + job->told, part);
+    if (part) sk_buffer_append(reply, job->body.data + job->told, part);
     job->told += part;
     return job->told < job->body.size;
 }

@@ -140,6 +140,7 @@ static size_t take_word(sk_slice line, size_t at, sk_buffer *out)
 static sk_resp_verdict split_line(sk_resp_parser *parser, sk_slice line, size_t end, size_t *used)
 {
     size_t at = 0;
+    sk_buffer_reserve(&parser->unquoted, line.size + 1); // so that even an empty argument has an address
     while (true) {
         while (at < line.size && is_space(line.data[at])) at++;
         if (at == line.size) break;
