@@ -1,5 +1,6 @@
 #include "check/datum.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -113,6 +114,7 @@ static int read_string(sk_datum_reader *reader, sk_datum *out)
         if (error) break;
     }
     reader->at++;
+    if (!error && peek(reader) == ':') reader->at++; // JSON's "key":value
     *out = (sk_datum){.type = SK_DATUM_STRING, .text = sk_arena_copy(reader->arena, sk_buffer_slice(&text))};
     sk_buffer_deinit(&text);
     return error ? error : 1;
@@ -127,9 +129,11 @@ static int read_number(sk_slice word, sk_datum *out)
     const char *digits = text[0] == '-' || text[0] == '+' ? text + 1 : text;
     if (*digits < '0' || *digits > '9') return 0;
     char *end;
+    errno = 0;
     long long integer = strtoll(text, &end, 10);
     if (*end == 'N' && end[1] == 0) end++; // EDN's big integers that fit
     if (*end == 0) {
+        if (errno == ERANGE) return 0;
         *out = (sk_datum){.type = SK_DATUM_INTEGER, .integer = integer};
         return 1;
     }
@@ -162,6 +166,7 @@ static int read_word(sk_datum_reader *reader, sk_datum *out)
 typedef struct level {
     enum sk_datum_type type;
     char close;
+    size_t line;
     sk_datum *items;
     size_t count, capacity;
 } level;
@@ -177,7 +182,7 @@ static void level_add(level *open, const sk_datum *item)
 
 static sk_datum level_close(sk_datum_reader *reader, level *open)
 {
-    sk_datum datum = {.type = open->type, .count = open->count};
+    sk_datum datum = {.type = open->type, .count = open->count, .line = open->line};
     datum.items = sk_arena_take(reader->arena, open->count * sizeof *datum.items);
     if (open->count) memcpy(datum.items, open->items, open->count * sizeof *datum.items);
     sk_free(open->items);
@@ -220,6 +225,7 @@ int sk_datum_read(sk_datum_reader *reader, sk_datum *out)
                 result = fail(reader, "nested too deeply");
                 break;
             }
+            open.line = reader->line;
             stack[depth++] = open;
             continue;
         }

@@ -1,5 +1,6 @@
 // Data as histories write it: EDN (Jepsen's) and JSON, by one reader. What EDN and JSON share is read the same way: `,` and a
-// lone `:` are white space, so {"f": "read"} and {:f :read} are both maps; commas, comments (;) and tags (#x) are skipped.
+// lone `:` are white space, and so is one right behind a string: {"f": "read"}, {"f":1} and {:f :read} are all maps; commas,
+// comments (;) and tags (#x) are skipped. Integers beyond 64 bits are kept as keywords of their digits.
 #ifndef SK_CHECK_DATUM_H
 #define SK_CHECK_DATUM_H
 
@@ -26,6 +27,7 @@ struct sk_datum {
     sk_slice text;
     sk_datum *items;
     size_t count;
+    size_t line; // of a map: where it began, from 1
 };
 
 enum { SK_DATUM_DEPTH_MAX = 64 };

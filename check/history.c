@@ -12,8 +12,8 @@ typedef struct open_operation {
 } open_operation;
 
 typedef struct reading {
-    sk_history *history;
-    const sk_history_options *options;
+    sk_check_history *history;
+    const sk_check_history_options *options;
     const char *names[64]; // interned :f
     size_t name_count;
     open_operation *open; // one a process, unordered; few processes run at once
@@ -41,7 +41,7 @@ static const char *intern(reading *state, sk_slice name)
     return copy;
 }
 
-static const sk_datum *keep(sk_history *history, const sk_datum *datum)
+static const sk_datum *keep(sk_check_history *history, const sk_datum *datum)
 {
     sk_datum *copy = sk_arena_take(&history->arena, sizeof *copy);
     *copy = *datum;
@@ -56,9 +56,9 @@ static open_operation *find_open(reading *state, int64_t process)
     return NULL;
 }
 
-static void begin(reading *state, const sk_operation *operation)
+static void begin(reading *state, const sk_check_operation *operation)
 {
-    sk_history *history = state->history;
+    sk_check_history *history = state->history;
     if (history->count == history->capacity) {
         history->capacity = history->capacity ? history->capacity * 2 : 256;
         history->list = sk_realloc(history->list, history->capacity * sizeof *history->list);
@@ -73,7 +73,7 @@ static void begin(reading *state, const sk_operation *operation)
     state->open[state->open_count++] = (open_operation){.process = operation->process, .index = history->count - 1};
 }
 
-static void add_failed(sk_history *history, const sk_operation *operation)
+static void add_failed(sk_check_history *history, const sk_check_operation *operation)
 {
     if (history->failed_count == history->failed_capacity) {
         history->failed_capacity = history->failed_capacity ? history->failed_capacity * 2 : 16;
@@ -82,12 +82,12 @@ static void add_failed(sk_history *history, const sk_operation *operation)
     history->failed[history->failed_count++] = *operation;
 }
 
-static int complete(reading *state, const sk_operation *event, const sk_datum *type, bool has_value)
+static int complete(reading *state, const sk_check_operation *event, const sk_datum *type, bool has_value)
 {
-    sk_history *history = state->history;
+    sk_check_history *history = state->history;
     open_operation *open = find_open(state, event->process);
     if (!open) return fail(state, event->line, "a completion without an invocation of its process");
-    sk_operation *operation = &history->list[open->index];
+    sk_check_operation *operation = &history->list[open->index];
     if (operation->f != event->f) return fail(state, event->line, "a completion of another :f than was invoked");
     if (sk_datum_is(type, "fail")) {
         state->dropped[open->index] = true;
@@ -113,7 +113,7 @@ static int add_event(reading *state, const sk_datum *map, size_t line)
     if (!process || !type) return fail(state, line, "an operation needs :process and :type");
     if (process->type != SK_DATUM_INTEGER) return 0; // the nemesis
     if (!f || (f->type != SK_DATUM_KEYWORD && f->type != SK_DATUM_STRING)) return fail(state, line, "an operation needs an :f");
-    sk_operation event = {.process = process->integer, .call = state->history->events++, .ret = SK_NO_RETURN, .line = line};
+    sk_check_operation event = {.process = process->integer, .call = state->history->events++, .ret = SK_NO_RETURN, .line = line};
     event.f = intern(state, f->text);
     if (!event.f) return fail(state, line, "too many different :f");
     static const sk_datum nil = {.type = SK_DATUM_NIL};
@@ -135,7 +135,7 @@ static int add_event(reading *state, const sk_datum *map, size_t line)
 
 static void drop_failed(reading *state)
 {
-    sk_history *history = state->history;
+    sk_check_history *history = state->history;
     size_t kept = 0;
     for (size_t i = 0; i < history->count; i++) {
         if (!state->dropped[i]) history->list[kept++] = history->list[i];
@@ -143,9 +143,9 @@ static void drop_failed(reading *state)
     history->count = kept;
 }
 
-int sk_history_read(sk_history *history, sk_slice input, const sk_history_options *options)
+int sk_check_history_read(sk_check_history *history, sk_slice input, const sk_check_history_options *options)
 {
-    *history = (sk_history){0};
+    *history = (sk_check_history){0};
     reading state = {.history = history, .options = options};
     sk_datum_reader reader;
     sk_datum_reader_init(&reader, input, &history->arena);
@@ -157,9 +157,9 @@ int sk_history_read(sk_history *history, sk_slice input, const sk_history_option
         if (result <= 0) break;
         if (datum.type == SK_DATUM_LIST) {
             result = 0;
-            for (size_t i = 0; i < datum.count && !result; i++) result = add_event(&state, &datum.items[i], i + 1);
+            for (size_t i = 0; i < datum.count && !result; i++) result = add_event(&state, &datum.items[i], datum.items[i].line);
         } else {
-            result = add_event(&state, &datum, reader.line);
+            result = add_event(&state, &datum, datum.line);
         }
         if (result < 0) break;
     }
@@ -167,22 +167,22 @@ int sk_history_read(sk_history *history, sk_slice input, const sk_history_option
     sk_free(state.open);
     sk_free(state.dropped);
     if (result < 0) {
-        sk_history kept = *history;
-        sk_history_deinit(history);
+        sk_check_history kept = *history;
+        sk_check_history_deinit(history);
         memcpy(history->error, kept.error, sizeof history->error);
     }
     return result;
 }
 
-void sk_history_deinit(sk_history *history)
+void sk_check_history_deinit(sk_check_history *history)
 {
     sk_free(history->list);
     sk_free(history->failed);
     sk_arena_deinit(&history->arena);
-    *history = (sk_history){0};
+    *history = (sk_check_history){0};
 }
 
-void sk_history_write_event(sk_buffer *out, int64_t process, const char *type, const char *f, const char *key,
+void sk_check_history_write_event(sk_buffer *out, int64_t process, const char *type, const char *f, const char *key,
                             const char *value)
 {
     sk_buffer_printf(out, "{:process %lld, :type :%s, :f :%s", (long long)process, type, f);
@@ -190,7 +190,7 @@ void sk_history_write_event(sk_buffer *out, int64_t process, const char *type, c
     sk_buffer_printf(out, ", :value %s}\n", value ? value : "nil");
 }
 
-void sk_operation_write(const sk_operation *operation, sk_buffer *out)
+void sk_check_operation_write(const sk_check_operation *operation, sk_buffer *out)
 {
     sk_buffer_printf(out, "%s", operation->f);
     if (operation->key) {

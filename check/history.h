@@ -11,7 +11,7 @@
 
 enum { SK_NO_RETURN = UINT32_MAX };
 
-typedef struct sk_operation {
+typedef struct sk_check_operation {
     int64_t process;
     uint32_t call;     // index of the event that began it
     uint32_t ret;      // of the one that ended it; SK_NO_RETURN: open for ever
@@ -21,30 +21,30 @@ typedef struct sk_operation {
     const sk_datum *input;
     const sk_datum *output;
     size_t line;
-} sk_operation;
+} sk_check_operation;
 
-typedef struct sk_history {
-    sk_operation *list; // ordered by call
+typedef struct sk_check_history {
+    sk_check_operation *list; // ordered by call
     size_t count, capacity;
-    sk_operation *failed; // the :fail ones, which transactions' checkers want (reads of aborted writes)
+    sk_check_operation *failed; // the :fail ones, which transactions' checkers want (reads of aborted writes)
     size_t failed_count, failed_capacity;
     uint32_t events;
     sk_arena arena;
     char error[160];
-} sk_history;
+} sk_check_history;
 
-typedef struct sk_history_options {
+typedef struct sk_check_history_options {
     bool keyed;
-} sk_history_options;
+} sk_check_history_options;
 
 // 0 or SK_EPROTOCOL with history->error ("line 12: ..."). `input` may be dropped afterwards.
-int sk_history_read(sk_history *history, sk_slice input, const sk_history_options *options);
-void sk_history_deinit(sk_history *history);
+int sk_check_history_read(sk_check_history *history, sk_slice input, const sk_check_history_options *options);
+void sk_check_history_deinit(sk_check_history *history);
 
 // For those who record one themselves (the simulator): the data are copied as text and read back.
 // A line of our own form, {:process p, :type :ok, :f :read, ...}; value and key are EDN or NULL.
-void sk_history_write_event(sk_buffer *out, int64_t process, const char *type, const char *f, const char *key,
+void sk_check_history_write_event(sk_buffer *out, int64_t process, const char *type, const char *f, const char *key,
                             const char *value);
-void sk_operation_write(const sk_operation *operation, sk_buffer *out); // one line for people
+void sk_check_operation_write(const sk_check_operation *operation, sk_buffer *out); // one line for people
 
 #endif

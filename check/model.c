@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 
-static bool is(const sk_operation *operation, const char *name)
+static bool is(const sk_check_operation *operation, const char *name)
 {
     return strcmp(operation->f, name) == 0;
 }
@@ -32,15 +32,20 @@ static sk_step_result keep(sk_slice state, sk_buffer *next)
 }
 
 // A read sees the state; an open one may have seen anything.
-static sk_step_result read_state(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result read_state(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (operation->ok && !datum_is_state(operation->output, state)) return SK_STEP_NO;
     return keep(state, next);
 }
 
+static bool looks(const sk_check_operation *operation)
+{
+    return is(operation, "read") || is(operation, "get");
+}
+
 // ---- Registers ----
 
-static sk_step_result step_register(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_register(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (is(operation, "read")) return read_state(state, operation, next);
     if (!is(operation, "write")) return SK_STEP_UNKNOWN_OPERATION;
@@ -48,7 +53,7 @@ static sk_step_result step_register(sk_slice state, const sk_operation *operatio
     return SK_STEP_YES;
 }
 
-static sk_step_result step_cas_register(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_cas_register(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (!is(operation, "cas")) return step_register(state, operation, next);
     const sk_datum *pair = operation->input;
@@ -56,6 +61,13 @@ static sk_step_result step_cas_register(sk_slice state, const sk_operation *oper
     if (!datum_is_state(&pair->items[0], state)) return SK_STEP_NO;
     write_datum(next, &pair->items[1]);
     return SK_STEP_YES;
+}
+
+static bool cas_register_reads_only(const sk_check_operation *operation)
+{
+    const sk_datum *pair = operation->input;
+    if (!is(operation, "cas") || pair->type != SK_DATUM_LIST || pair->count != 2) return looks(operation);
+    return sk_datum_equal(&pair->items[0], &pair->items[1]);
 }
 
 // ---- Several registers: the state is "key value\n" lines in order of key ----
@@ -119,7 +131,7 @@ static void lines_set(sk_lines *lines, sk_slice key, sk_slice value)
     lines->list[at] = (sk_line){.key = key, .value = value};
 }
 
-static sk_step_result micro(sk_lines *lines, const sk_operation *operation, const sk_datum *seen, const sk_datum *asked)
+static sk_step_result micro(sk_lines *lines, const sk_check_operation *operation, const sk_datum *seen, const sk_datum *asked)
 {
     if (asked->type != SK_DATUM_LIST || asked->count < 2) return SK_STEP_UNKNOWN_OPERATION;
     sk_slice key = text_of(lines, &asked->items[1]);
@@ -139,7 +151,7 @@ static sk_step_result micro(sk_lines *lines, const sk_operation *operation, cons
     return SK_STEP_YES;
 }
 
-static sk_step_result step_multi_register(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_multi_register(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (!is(operation, "txn") || operation->input->type != SK_DATUM_LIST) return SK_STEP_UNKNOWN_OPERATION;
     const sk_datum *asked = operation->input;
@@ -161,9 +173,20 @@ static sk_step_result step_multi_register(sk_slice state, const sk_operation *op
     return result;
 }
 
+static bool multi_register_reads_only(const sk_check_operation *operation)
+{
+    const sk_datum *asked = operation->input;
+    for (size_t i = 0; i < asked->count; i++) {
+        const sk_datum *one = &asked->items[i];
+        if (one->type != SK_DATUM_LIST || !one->count) return false;
+        if (!sk_datum_is(&one->items[0], "read") && !sk_datum_is(&one->items[0], "r")) return false;
+    }
+    return true;
+}
+
 // ---- Counter ----
 
-static sk_step_result step_counter(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_counter(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (is(operation, "read")) return read_state(state, operation, next);
     int64_t by = operation->input->type == SK_DATUM_INTEGER ? operation->input->integer : 1;
@@ -190,10 +213,11 @@ static void set_to_text(const sk_datum *set, sk_buffer *out)
     sk_arena_deinit(&lines.arena);
 }
 
-static sk_step_result step_set(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_set(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (is(operation, "read")) {
         if (!operation->ok || operation->output->type == SK_DATUM_NIL) return keep(state, next);
+        if (operation->output->type != SK_DATUM_LIST && operation->output->type != SK_DATUM_SET) return SK_STEP_UNKNOWN_OPERATION;
         set_to_text(operation->output, next);
         return sk_slice_equal(sk_buffer_slice(next), state) ? SK_STEP_YES : SK_STEP_NO;
     }
@@ -213,7 +237,7 @@ static sk_step_result step_set(sk_slice state, const sk_operation *operation, sk
     return SK_STEP_YES;
 }
 
-static sk_step_result step_queue(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_queue(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (is(operation, "enqueue")) {
         sk_buffer_append_slice(next, state);
@@ -232,9 +256,14 @@ static sk_step_result step_queue(sk_slice state, const sk_operation *operation, 
     return SK_STEP_YES;
 }
 
+static bool queue_reads_only(const sk_check_operation *operation)
+{
+    return is(operation, "dequeue") && operation->ok && operation->output->type == SK_DATUM_NIL;
+}
+
 // ---- Mutex ----
 
-static sk_step_result step_mutex(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_mutex(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     bool acquire = is(operation, "acquire");
     if (!acquire && !is(operation, "release")) return SK_STEP_UNKNOWN_OPERATION;
@@ -243,12 +272,19 @@ static sk_step_result step_mutex(sk_slice state, const sk_operation *operation, 
     return SK_STEP_YES;
 }
 
+static bool mutex_reads_only(const sk_check_operation *operation)
+{
+    return false;
+}
+
 // ---- Key and value with append ----
 
-static sk_step_result step_kv(sk_slice state, const sk_operation *operation, sk_buffer *next)
+static sk_step_result step_kv(sk_slice state, const sk_check_operation *operation, sk_buffer *next)
 {
     if (is(operation, "get") || is(operation, "read")) {
-        // An absent key and empty text are told apart: nil is not "".
+        bool absent = sk_slice_equal(state, sk_slice_text("nil"));
+        if (absent && operation->ok && operation->output->type == SK_DATUM_STRING && !operation->output->text.size)
+            return keep(state, next);
         return read_state(state, operation, next);
     }
     if (is(operation, "put") || is(operation, "write")) {
@@ -272,14 +308,14 @@ static sk_step_result step_kv(sk_slice state, const sk_operation *operation, sk_
 }
 
 static const sk_model models[] = {
-    {.name = "register", .initial = "nil", .single_key = true, .step = step_register},
-    {.name = "cas-register", .initial = "nil", .single_key = true, .step = step_cas_register},
-    {.name = "multi-register", .initial = "", .single_key = false, .step = step_multi_register},
-    {.name = "counter", .initial = "0", .single_key = true, .step = step_counter},
-    {.name = "set", .initial = "", .single_key = true, .step = step_set},
-    {.name = "queue", .initial = "", .single_key = true, .step = step_queue},
-    {.name = "mutex", .initial = "free", .single_key = true, .step = step_mutex},
-    {.name = "kv", .initial = "nil", .single_key = true, .step = step_kv},
+    {"register", "nil", true, step_register, looks},
+    {"cas-register", "nil", true, step_cas_register, cas_register_reads_only},
+    {"multi-register", "", false, step_multi_register, multi_register_reads_only},
+    {"counter", "0", true, step_counter, looks},
+    {"set", "", true, step_set, looks},
+    {"queue", "", true, step_queue, queue_reads_only},
+    {"mutex", "free", true, step_mutex, mutex_reads_only},
+    {"kv", "nil", true, step_kv, looks},
 };
 
 const sk_model *sk_model_find(const char *name)

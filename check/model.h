@@ -9,7 +9,7 @@
 //   set            add v, remove v, read [v ...]
 //   queue          enqueue v, dequeue v (nil: empty), first in first out
 //   mutex          acquire, release
-//   kv             get v, put v, append v (text); nil at first
+//   kv             get v, put v, append v (text); a key that nobody has put may read as nil or as "", as stores differ
 #ifndef SK_CHECK_MODEL_H
 #define SK_CHECK_MODEL_H
 
@@ -23,7 +23,9 @@ typedef struct sk_model {
     bool single_key;     // each key is a register of its own: decompose by key
     // May `operation` happen in `state`? Then `next` (empty before) gets the state after it. Of an open operation the output is
     // unknown: anything fits.
-    sk_step_result (*step)(sk_slice state, const sk_operation *operation, sk_buffer *next);
+    sk_step_result (*step)(sk_slice state, const sk_check_operation *operation, sk_buffer *next);
+    // Wherever this completed operation fits in a state that it leaves as it is, it may be taken at once: it only looks.
+    bool (*reads_only)(const sk_check_operation *operation);
 } sk_model;
 
 const sk_model *sk_model_find(const char *name); // NULL: none
