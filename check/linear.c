@@ -99,15 +99,6 @@ static void report_violation(sk_report *report, const sk_stepper *stepper, const
     sk_buffer_deinit(&before);
 }
 
-static void report_misfit(sk_report *report, const sk_model *model, const sk_check_operation *misfit)
-{
-    sk_buffer what = {0};
-    sk_check_operation_write(misfit, &what);
-    sk_report_set(report, SK_VERDICT_UNKNOWN, "the model %s does not know \"%.*s\" (line %zu)", model->name, (int)what.size,
-                  (const char *)what.data, misfit->line);
-    sk_buffer_deinit(&what);
-}
-
 // ---- One key, all keys ----
 
 static sk_verdict check_part(const sk_parts *parts, uint32_t part, const sk_model *model, sk_check_budget *budget,
@@ -121,7 +112,7 @@ static sk_verdict check_part(const sk_parts *parts, uint32_t part, const sk_mode
     sk_linear_search(&stepper, list, count, budget, &result);
     sk_verdict verdict = result.verdict;
     if (verdict == SK_VERDICT_VIOLATED) report_violation(report, &stepper, list, count, &result);
-    else if (stepper.misfit) report_misfit(report, model, stepper.misfit);
+    else if (stepper.misfit) sk_report_misfit(report, model->name, stepper.misfit);
     if (parts->count == 1 && verdict == SK_VERDICT_HOLDS) {
         for (uint32_t i = 0; i < result.order_count; i++) sk_report_add(report, list[result.order[i]], SK_MARK_PLACED, i + 1);
     }
@@ -150,8 +141,7 @@ static sk_verdict check_parts(const sk_parts *parts, const sk_model *model, cons
         if (!open[part]) continue;
         verdict = check_part(parts, part, model, &budget, report);
         if (verdict == SK_VERDICT_UNKNOWN && budget.out_of) {
-            sk_report_set(report, verdict, "out of %s after %llu steps; nothing wrong was found so far", budget.out_of,
-                          (unsigned long long)(report->steps + budget.steps));
+            sk_report_out_of(report, budget.out_of, report->steps + budget.steps);
         }
     }
     report->steps += budget.steps;

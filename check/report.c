@@ -59,6 +59,21 @@ void sk_report_line(sk_report *report, const char *before, const sk_check_operat
     sk_buffer_append_byte(&report->detail, '\n');
 }
 
+void sk_report_misfit(sk_report *report, const char *model, const sk_check_operation *misfit)
+{
+    sk_buffer what = {0};
+    sk_check_operation_write(misfit, &what);
+    sk_report_set(report, SK_VERDICT_UNKNOWN, "the model %s does not know \"%.*s\" (line %zu)", model, (int)what.size,
+                  (const char *)what.data, misfit->line);
+    sk_buffer_deinit(&what);
+}
+
+void sk_report_out_of(sk_report *report, const char *what, uint64_t steps)
+{
+    sk_report_set(report, SK_VERDICT_UNKNOWN, "out of %s after %llu steps; nothing wrong was found so far", what,
+                  (unsigned long long)steps);
+}
+
 const char *sk_verdict_name(sk_verdict verdict)
 {
     switch (verdict) {

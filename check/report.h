@@ -52,6 +52,9 @@ uint32_t sk_report_add(sk_report *report, const sk_check_operation *operation, e
 void sk_report_add_edge(sk_report *report, uint32_t from, uint32_t to, const char *label);
 // "  process 3, line 17: read 4" and a newline, into `detail`.
 void sk_report_line(sk_report *report, const char *before, const sk_check_operation *operation);
+// The usual reasons for "unknown".
+void sk_report_misfit(sk_report *report, const char *model, const sk_check_operation *misfit);
+void sk_report_out_of(sk_report *report, const char *what, uint64_t steps); // "time", "memory" or "steps"
 const char *sk_verdict_name(sk_verdict verdict);
 
 #endif

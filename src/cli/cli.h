@@ -47,6 +47,7 @@ struct sk_verb {
     int (*run)(const sk_arguments *arguments); // an exit code
 };
 
+extern const sk_verb sk_verb_check;
 extern const sk_verb sk_verb_status;
 extern const sk_verb sk_verb_playground;
 extern const sk_verb sk_verb_get;
