@@ -59,9 +59,15 @@ void sk_checker_run(const sk_checker *checker, const sk_check_history *history, 
         sk_report_set(report, SK_VERDICT_UNKNOWN, "the history has no operations");
         return;
     }
+    if (!checker->model) {
+        sk_report_set(report, SK_VERDICT_UNKNOWN, "transactions cannot be checked");
+        return;
+    }
     switch (checker->consistency) {
     case SK_CONSISTENCY_SEQUENTIAL: sk_check_sequential(history, checker->model, true, limits, report); return;
     case SK_CONSISTENCY_SERIALIZABLE: sk_check_sequential(history, checker->model, false, limits, report); return;
-    default: sk_check_linear(history, checker->model, limits, report); return;
+    case SK_CONSISTENCY_LINEARIZABLE:
+    case SK_CONSISTENCY_STRICT_SERIALIZABLE: sk_check_linear(history, checker->model, limits, report); return;
+    default: sk_report_set(report, SK_VERDICT_UNKNOWN, "%s cannot be checked", names[checker->consistency]); return;
     }
 }

@@ -198,7 +198,10 @@ void sk_check_operation_write(const sk_check_operation *operation, sk_buffer *ou
         sk_datum_write(operation->key, out);
     }
     const sk_datum *value = operation->ok ? operation->output : operation->input;
-    sk_buffer_append_byte(out, ' ');
-    sk_datum_write(value, out);
+    bool lock = strcmp(operation->f, "acquire") == 0 || strcmp(operation->f, "release") == 0;
+    if (!lock || value->type != SK_DATUM_NIL) {
+        sk_buffer_append_byte(out, ' ');
+        sk_datum_write(value, out);
+    }
     if (!operation->ok) sk_buffer_append_text(out, " ?");
 }
