@@ -336,6 +336,7 @@ static void command_shapes(void **state)
     EXPECT("COMMAND COUNT", count);
     sk_resp_value_deinit(&all);
     EXPECT("COMMAND GETKEYS mset a b c d", "*2\r\n$1\r\na\r\n$1\r\nc\r\n");
+    EXPECT("COMMAND GETKEYSANDFLAGS get a", "*1\r\n*2\r\n$1\r\na\r\n*2\r\n+RO\r\n+access\r\n");
     EXPECT("COMMAND GETKEYS object encoding k", "*1\r\n$1\r\nk\r\n");
     EXPECT("COMMAND GETKEYS get k x", "-ERR Invalid number of arguments specified for command\r\n");
     EXPECT("COMMAND GETKEYS ping x", "-ERR The command has no key arguments\r\n");

@@ -111,13 +111,13 @@ static void append_client(const sk_client *client, sk_buffer *out)
     sk_buffer_printf(out,
                      "id=%" PRIu64 " addr=%s laddr=%s name=%s age=%" PRIu64 " idle=%" PRIu64
                      " flags=%s db=%" PRIu32
-                     " sub=0 psub=0 ssub=0 multi=-1 obl=%zu oll=0 omem=%zu events=r cmd=%s"
+                     " sub=0 psub=0 ssub=0 multi=-1 obl=0 oll=0 omem=%zu events=r cmd=%s"
                      " user=default redir=-1 resp=%u lib-name=%s lib-ver=%s\n",
                      client->id, client->address, node->config.client_address, client->name,
                      (node->now - client->opened) / SK_S, (node->now - client->active) / SK_S,
                      client->wait_until || client->job ? "b" : "N", client->selected, client->out.size,
-                     client->out.capacity, client->last_command ? client->last_command->name : "NULL",
-                     (unsigned)client->resp, client->library, client->library_version);
+                     client->last_command ? client->last_command->name : "NULL", (unsigned)client->resp,
+                     client->library, client->library_version);
 }
 
 static void reply_text(sk_node_call *call, const sk_buffer *text)

@@ -69,6 +69,7 @@ void sk_node_run_command(sk_node_call *call);
 void sk_node_run_command_count(sk_node_call *call);
 void sk_node_run_command_docs(sk_node_call *call);
 void sk_node_run_command_getkeys(sk_node_call *call);
+void sk_node_run_command_getkeysandflags(sk_node_call *call);
 void sk_node_run_command_info(sk_node_call *call);
 void sk_node_run_command_list(sk_node_call *call);
 

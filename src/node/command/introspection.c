@@ -135,6 +135,14 @@ static words categories_of(const sk_command *row)
 
 // ---- COMMAND, COMMAND INFO ----
 
+static void reply_key_flags(sk_reply *reply, const sk_command *row)
+{
+    bool write = row->flags & SK_COMMAND_WRITE;
+    sk_reply_set(reply, 2);
+    sk_reply_simple(reply, write ? "RW" : "RO");
+    sk_reply_simple(reply, write ? "update" : "access");
+}
+
 static void reply_key_specs(sk_reply *reply, const sk_command *row)
 {
     if (!row->key_first) {
@@ -144,10 +152,7 @@ static void reply_key_specs(sk_reply *reply, const sk_command *row)
     sk_reply_set(reply, 1);
     sk_reply_map(reply, 3);
     sk_reply_text(reply, "flags");
-    bool write = row->flags & SK_COMMAND_WRITE;
-    sk_reply_set(reply, 2);
-    sk_reply_simple(reply, write ? "RW" : "RO");
-    sk_reply_simple(reply, write ? "update" : "access");
+    reply_key_flags(reply, row);
     sk_reply_text(reply, "begin_search");
     sk_reply_map(reply, 2);
     sk_reply_text(reply, "type");
@@ -331,7 +336,7 @@ void sk_node_run_command_list(sk_node_call *call)
 
 // ---- COMMAND GETKEYS ----
 
-void sk_node_run_command_getkeys(sk_node_call *call)
+static void reply_keys(sk_node_call *call, bool with_flags)
 {
     size_t argc = call->argc - 2;
     const sk_slice *argv = call->argv + 2;
@@ -355,5 +360,19 @@ void sk_node_run_command_getkeys(sk_node_call *call)
         return;
     }
     sk_reply_array(&call->reply, keys);
-    for (size_t i = 0; i < keys; i++) sk_reply_bulk(&call->reply, argv[sk_command_key(row, argc, i)]);
+    for (size_t i = 0; i < keys; i++) {
+        if (with_flags) sk_reply_array(&call->reply, 2);
+        sk_reply_bulk(&call->reply, argv[sk_command_key(row, argc, i)]);
+        if (with_flags) reply_key_flags(&call->reply, row);
+    }
+}
+
+void sk_node_run_command_getkeys(sk_node_call *call)
+{
+    reply_keys(call, false);
+}
+
+void sk_node_run_command_getkeysandflags(sk_node_call *call)
+{
+    reply_keys(call, true);
 }

@@ -59,6 +59,8 @@ static const sk_node_command rows[] = {
         "Returns documentation of commands, all or those named"),
     ROW("command|getkeys", -3, OPEN, "server", "2.8.13", sk_node_run_command_getkeys,
         "Returns the keys of a whole command"),
+    ROW("command|getkeysandflags", -3, OPEN, "server", "7.0.0", sk_node_run_command_getkeysandflags,
+        "Returns the keys of a whole command and how it uses them"),
     HELP("command", "server"),
     ROW("command|info", -2, OPEN, "server", "2.8.13", sk_node_run_command_info,
         "Returns details about commands, all or those named"),
