@@ -301,6 +301,41 @@ static void followers_in_step_are_sent_the_same_bytes(void **state)
     cluster_close(c);
 }
 
+static void a_broken_link_goes_on_where_it_was_acknowledged(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    c->cut[1][2] = true;
+    cluster_submit(c, 1, "x");
+    cluster_settle(c); // lost on the way to 2
+    c->cut[1][2] = false;
+    cluster_link(c, 1, 2, false);
+    cluster_submit(c, 1, "y");
+    cluster_turn(c, 1);
+    assert_int_equal(cluster_count(c, 1, 2, SK_RAFT_APPEND), 0); // not into a broken link
+    cluster_link(c, 1, 2, true);
+    cluster_settle(c); // no time passes
+    assert_int_equal(status_of(c, 2).last, status_of(c, 1).last);
+    cluster_close(c);
+}
+
+static void a_lost_append_is_noticed_soon(void **state)
+{
+    (void)state;
+    cluster *c = cluster_new(3, 1);
+    sk_node_id leader = cluster_elect(c), other = 1 + leader % 3;
+    cluster_run(c, 10 * SK_S);
+    cluster_submit(c, leader, "x");
+    cluster_turn(c, leader);
+    for (size_t i = c->packet_count; i > 0; i--) {
+        if (c->network[i - 1].to == other) slice_drop(network_take(c, i - 1).bytes);
+    }
+    cluster_run(c, 5 * c->timing.heartbeat_active);
+    assert_int_equal(status_of(c, other).applied, status_of(c, leader).last);
+    cluster_close(c);
+}
+
 // ---- Limits ----
 
 static void too_many_pending_are_refused_as_busy(void **state)
@@ -396,6 +431,7 @@ static void an_idle_cluster_is_quiet_and_an_active_one_is_not(void **state)
     assert_true(idle <= 4 * 21); // two heartbeats and their answers twice a second
     assert_true(c->steps - steps <= 4 * 21 + 21);
     before = c->packet_id;
+    cluster_run(c, 37 * SK_MS); // heartbeats keep to multiples of their interval, whenever work begins
     for (int i = 0; i < 100; i++) {
         cluster_submit(c, leader, "x");
         cluster_run(c, 100 * SK_MS);
@@ -422,10 +458,13 @@ static void silence_counts_from_the_promise(void **state)
 {
     (void)state;
     cluster *c = lab_new(3);
-    cluster_inject(c, 2, 1, &(sk_raft_message){.kind = SK_RAFT_HEARTBEAT, .term = 1, .promise_ms = 400});
-    sk_ns at = raft_of(c, 2)->election_at;
-    assert_true(at >= c->now + 400 * SK_MS + c->timing.election_min);
-    assert_true(at <= c->now + 400 * SK_MS + c->timing.election_max);
+    for (int i = 0; i < 50; i++) {
+        cluster_inject(c, 2, 1, &(sk_raft_message){.kind = SK_RAFT_HEARTBEAT, .term = 1, .promise_ms = 400});
+        sk_ns at = raft_of(c, 2)->election_at;
+        assert_true(at >= c->now + 400 * SK_MS + c->timing.election_min);
+        assert_true(at <= c->now + 400 * SK_MS + c->timing.election_max);
+        assert_true(raft_of(c, 2)->loyal_until == c->now + 400 * SK_MS + c->timing.election_min);
+    }
     // Nobody can promise us away.
     cluster_inject(c, 2, 1,
                    &(sk_raft_message){.kind = SK_RAFT_HEARTBEAT, .term = 1, .promise_ms = UINT32_MAX});
@@ -508,6 +547,8 @@ int main(void)
         cmocka_unit_test(t10_2_1_the_leader_sends_before_its_disk),
         cmocka_unit_test(t10_2_2_appends_are_batched_and_pipelined_within_bounds),
         cmocka_unit_test(followers_in_step_are_sent_the_same_bytes),
+        cmocka_unit_test(a_broken_link_goes_on_where_it_was_acknowledged),
+        cmocka_unit_test(a_lost_append_is_noticed_soon),
         cmocka_unit_test(too_many_pending_are_refused_as_busy),
         cmocka_unit_test(a_full_window_is_busy_and_recovers),
         cmocka_unit_test(bytes_from_outside_are_never_believed),

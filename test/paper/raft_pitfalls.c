@@ -255,6 +255,28 @@ static void R06_answers_to_an_earlier_round_serve_nothing(void **state)
     cluster_close(c);
 }
 
+static void R06_a_round_needs_a_majority_of_voters(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(5);
+    cluster_make_leader(c, 1);
+    cluster_drop_all(c);
+    c->latency = SK_MS;
+    uint64_t read = cluster_read(c, 1);
+    cluster_turn(c, 1);
+    assert_true(cluster_deliver_kind(c, 1, 2, SK_RAFT_HEARTBEAT));
+    packet *p = cluster_find(c, 2, 1, SK_RAFT_HEARTBEAT_ANSWER);
+    sk_slice again = slice_keep(p->bytes);
+    assert_true(cluster_deliver_kind(c, 2, 1, SK_RAFT_HEARTBEAT_ANSWER));
+    for (int i = 0; i < 3; i++) cluster_receive(c, 1, 2, again); // one voter, however often
+    slice_drop(again);
+    assert_int_equal(c->ends[read].kind, END_NONE);
+    assert_true(cluster_deliver_kind(c, 1, 3, SK_RAFT_HEARTBEAT));
+    assert_true(cluster_deliver_kind(c, 3, 1, SK_RAFT_HEARTBEAT_ANSWER));
+    assert_int_equal(c->ends[read].kind, END_QUERIED);
+    cluster_close(c);
+}
+
 static void R07_a_retried_read_index_has_a_fresh_number(void **state)
 {
     (void)state;
@@ -759,6 +781,52 @@ static void R31_a_stalled_disk_causes_no_election(void **state)
     }
 }
 
+// Both followers' disks stall: nothing commits, and nobody stands.
+static void R31_heartbeats_do_not_wait_for_disks(void **state)
+{
+    (void)state;
+    cluster *c = cluster_new(3, 1);
+    sk_node_id leader = cluster_elect(c);
+    uint64_t term = status_of(c, leader).epoch;
+    for (sk_node_id id = 1; id <= 3; id++) c->nodes[id].disk_auto = id == leader;
+    uint64_t request = cluster_submit(c, leader, "x");
+    cluster_run(c, 5 * SK_S);
+    uint64_t read = cluster_read(c, leader);
+    cluster_run(c, 5 * SK_S);
+    assert_int_equal(c->ends[request].kind, END_NONE);
+    assert_int_equal(c->ends[read].kind, END_QUERIED);
+    assert_int_equal(cluster_leader(c), leader);
+    for (sk_node_id id = 1; id <= 3; id++) {
+        c->nodes[id].disk_auto = true;
+        cluster_durable(c, id);
+    }
+    cluster_run(c, SK_S);
+    assert_int_equal(c->ends[request].kind, END_APPLIED);
+    assert_int_equal(status_of(c, leader).epoch, term);
+    cluster_close(c);
+}
+
+static void R25_answers_of_an_earlier_life_count_for_nothing(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    cluster_isolate(c, 1, true);
+    for (int i = 0; i < 5; i++) cluster_submit(c, 1, "x");
+    cluster_turn(c, 1);
+    uint64_t last = status_of(c, 1).last, before = status_of(c, 1).committed;
+    cluster_drop_all(c);
+    cluster_durable(c, 1);
+    sk_raft_message old = accepted(c, 1, 2, last); // it was on its way when its sender died
+    c->nodes[2].boot++;
+    sk_raft_message newer = accepted(c, 1, 2, 1);
+    cluster_inject(c, 1, 2, &newer);
+    cluster_inject(c, 1, 2, &old);
+    assert_int_equal(status_of(c, 1).committed, before);
+    assert_int_equal(raft_of(c, 1)->ignored[SK_RAFT_IGNORE_old_life], 1);
+    cluster_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -770,6 +838,7 @@ int main(void)
         cmocka_unit_test(R05_reads_wait_for_the_terms_first_commit),
         cmocka_unit_test(R06_reads_need_a_round_begun_after_them),
         cmocka_unit_test(R06_answers_to_an_earlier_round_serve_nothing),
+        cmocka_unit_test(R06_a_round_needs_a_majority_of_voters),
         cmocka_unit_test(R07_a_retried_read_index_has_a_fresh_number),
         cmocka_unit_test(R07_reads_through_a_follower_never_hang),
         cmocka_unit_test(R10_a_returning_node_disturbs_nobody),
@@ -790,6 +859,8 @@ int main(void)
         cmocka_unit_test(R29_a_submit_elsewhere_is_certainly_not_ordered),
         cmocka_unit_test(R30_waiters_end_when_a_snapshot_overtakes_them),
         cmocka_unit_test(R31_a_stalled_disk_causes_no_election),
+        cmocka_unit_test(R31_heartbeats_do_not_wait_for_disks),
+        cmocka_unit_test(R25_answers_of_an_earlier_life_count_for_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,24 @@ static void N01_divergent_entry_at_the_snapshots_index(void **state)
     }
 }
 
+// The tail's terms are above the snapshot's: only the entry at its index betrays them.
+static void N01_a_tail_of_newer_terms_is_void_too(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    entries_to(c, 2, 1, 1, (sk_raft_position){0, 0}, 0, 5);
+    entries_to(c, 2, 3, 3, (sk_raft_position){5, 1}, 0, 3);
+    cluster_inject(c, 2, 1, &(sk_raft_message){.kind = SK_RAFT_HEARTBEAT, .term = 4, .promise_ms = 10});
+    cluster_durable(c, 2);
+    c->nodes[2].disk_auto = false;
+    cluster_install(c, 2, (image){.position = 5, .epoch = 2});
+    assert_int_equal(status_of(c, 2).last, 5);
+    cluster_kill(c, 2); // the truncate record is lost
+    cluster_start(c, 2, false);
+    assert_int_equal(status_of(c, 2).last, 5);
+    cluster_close(c);
+}
+
 static void N01_a_tail_that_follows_from_the_snapshot_stays(void **state)
 {
     (void)state;
@@ -342,6 +360,10 @@ static void recovery_takes_the_last_word_on_each_position(void **state)
          .payload = sk_slice_text("B")}, // replaces 2 and 3
         {.kind = SK_RECORD_ENTRY, .number = 7, .position = 5, .epoch = 3, .payload = sk_slice_text("gap")},
         {.kind = SK_RECORD_STATE, .number = 1, .epoch = 1, .payload = {vote_none, 2}}, // carried forward: old
+        {.kind = SK_RECORD_STATE,
+         .number = 4,
+         .epoch = 3,
+         .payload = {vote_none, 2}}, // also of the same term
         {.kind = SK_RECORD_ENTRY,
          .number = 3,
          .position = 2,
@@ -367,6 +389,31 @@ static void recovery_takes_the_last_word_on_each_position(void **state)
 }
 
 // ---- Damage ----
+
+static void a_recovering_replica_grants_nothing_and_never_stands(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_kill(c, 3);
+    cluster_start(c, 3, true);
+    cluster_durable(c, 3);
+    sk_raft_message ask = {.kind = SK_RAFT_PREVOTE, .term = 8, .last_index = 99, .last_term = 8};
+    cluster_inject(c, 3, 2, &ask);
+    assert_true(packet_message(cluster_find(c, 3, 2, SK_RAFT_PREVOTE_ANSWER)).flags & SK_RAFT_REJECTED);
+    ask.kind = SK_RAFT_VOTE;
+    cluster_inject(c, 3, 2, &ask);
+    cluster_durable(c, 3);
+    assert_true(packet_message(cluster_find(c, 3, 2, SK_RAFT_VOTE_ANSWER)).flags & SK_RAFT_REJECTED);
+    assert_int_equal(raft_of(c, 3)->vote, 0);
+    cluster_inject(c, 3, 2, &(sk_raft_message){.kind = SK_RAFT_HEARTBEAT, .term = 9, .promise_ms = 10});
+    cluster_kill(c, 1);
+    cluster_kill(c, 2);
+    cluster_run(c, 60 * SK_S);
+    assert_int_equal(status_of(c, 3).role, SK_ROLE_FOLLOWER);
+    assert_int_equal(status_of(c, 3).leader, 0);
+    assert_int_equal(status_of(c, 3).epoch, 9);
+    cluster_close(c);
+}
 
 static void a_damaged_replica_neither_votes_nor_counts_and_heals(void **state)
 {
@@ -515,6 +562,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(N01_divergent_entry_at_the_snapshots_index),
+        cmocka_unit_test(N01_a_tail_of_newer_terms_is_void_too),
         cmocka_unit_test(N01_a_tail_that_follows_from_the_snapshot_stays),
         cmocka_unit_test(N02_old_and_repeated_snapshots_do_nothing),
         cmocka_unit_test(N04_a_failed_transfer_is_tried_again_with_patience),
@@ -527,6 +575,7 @@ int main(void)
         cmocka_unit_test(a_restart_applies_what_is_no_longer_in_memory),
         cmocka_unit_test(a_log_that_cannot_be_read_halts),
         cmocka_unit_test(recovery_takes_the_last_word_on_each_position),
+        cmocka_unit_test(a_recovering_replica_grants_nothing_and_never_stands),
         cmocka_unit_test(a_damaged_replica_neither_votes_nor_counts_and_heals),
         cmocka_unit_test(healing_waits_for_an_entry_committed_since),
         cmocka_unit_test(a_wiped_replica_is_told),

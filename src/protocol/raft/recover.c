@@ -126,8 +126,8 @@ void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal)
         sk_raft_state_changed(raft);
         return;
     }
-    if (!raft->recovering || !heal || raft->verified < heal || raft->log.durable < heal) return;
-    if (raft->healing) return;
+    if (!raft->recovering || raft->healing || !heal || raft->verified < heal) return;
+    // Records reach the disk in order: once this one is there, so are the entries up to `heal`.
     raft->healing = true;
     sk_raft_state_changed(raft);
 }
