@@ -212,6 +212,17 @@ static void schedule(sk_host_peer *peer)
 
 // ---- Accepting ----
 
+// Those who say nothing must not keep out one who will: the one that has been silent longest goes.
+static void crowd_out(sk_peers *peers)
+{
+    for (sk_list *at = peers->links.next; at != &peers->links; at = at->next) {
+        sk_link *link = SK_CONTAINER(at, sk_link, siblings);
+        if (link->dialled || link->state != SK_LINK_GREETING) continue;
+        sk_link_cut(link, "too many connections without a hello");
+        return;
+    }
+}
+
 static void on_connection(uv_poll_t *handle, int status, int events)
 {
     (void)events;
@@ -222,12 +233,7 @@ static void on_connection(uv_poll_t *handle, int status, int events)
         int fd = sk_socket_accept(peers->listener, &from);
         if (fd == SK_EAGAIN || fd == SK_ENOMEM) return;
         if (fd < 0) continue;
-        if (peers->strangers >= STRANGERS_MAX) {
-            sk_log(peers->host->sink, SK_LOG_WARN,
-                   "msg=\"connection to the peer port refused\" why=\"too many without a hello\"");
-            close(fd);
-            continue;
-        }
+        if (peers->strangers >= STRANGERS_MAX) crowd_out(peers);
         sk_hello own;
         sk_node_hello(peers->host->node, &own);
         sk_link *link = sk_link_accepted(&peers->setup, fd, &from, &own);
