@@ -55,7 +55,7 @@ static void on_closed(uv_handle_t *handle)
 {
     sk_connection *connection = handle->data;
     sk_door *door = connection->door;
-    if (connection->client) {
+    if (connection->client && door->host->node) {
         sk_host_input(door->host);
         sk_node_client_gone(door->host->node, connection->client);
     }

@@ -251,8 +251,6 @@ void sk_host_close(sk_host *host)
     uv_close((uv_handle_t *)&host->again, NULL);
     uv_close((uv_handle_t *)&host->stop_timer, NULL);
     for (int i = 0; host->signals_watched && i < 2; i++) uv_close((uv_handle_t *)&host->signals[i], NULL);
-    // What has been let go of may tell the node; it must not start anything again.
-    host->timed = true;
     uv_run(&host->loop, UV_RUN_DEFAULT);
     int error = uv_loop_close(&host->loop);
     SK_ASSERT(error == 0);
@@ -310,6 +308,7 @@ void sk_host_run(sk_host *host)
     if (host->node) sk_peers_start(&host->peers);
     if (!host->node) uv_idle_stop(&host->again);
     uv_run(&host->loop, UV_RUN_DEFAULT);
+    host->node = NULL;
 }
 
 bool sk_host_stopped_clean(const sk_host *host)

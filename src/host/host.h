@@ -37,7 +37,7 @@ int sk_host_open(sk_host **host, sk_log_sink *sink);
 // Binds the ports; nothing is accepted before run. 0, or SK_EBUSY (an address is taken), SK_EINVAL, SK_EIO;
 // then `problem` says it in plain words. The config's texts must outlive the host.
 int sk_host_listen(sk_host *host, const sk_host_config *config, char *problem, size_t problem_size);
-// After run has returned (or was never called), when the disk is closed, and before the node is.
+// After run has returned (or was never called), and after the disk is closed.
 void sk_host_close(sk_host *host);
 
 uint16_t sk_host_client_port(const sk_host *host); // those really listened on
@@ -56,7 +56,8 @@ void sk_host_set_watch(sk_host *host, sk_host_watch *watch, void *context);
 
 // SIGTERM and SIGINT stop the host from now on, the second at once.
 int sk_host_watch_signals(sk_host *host);
-// Runs until stopped: after stop, until the node has ended what it can, at most stop_timeout.
+// Runs until stopped: after stop, until the node has ended what it can, at most stop_timeout. Once it has returned the node is
+// not called any more: it may be closed.
 void sk_host_run(sk_host *host);
 void sk_host_stop(sk_host *host);
 bool sk_host_stopped_clean(const sk_host *host); // everything under way had ended

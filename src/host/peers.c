@@ -115,8 +115,10 @@ static void on_closed(sk_link *link, const char *why)
     sk_log_sink *sink = peers->host->sink;
     sk_host_peer *peer = find(peers, link->peer);
     sk_list_remove(&link->siblings);
-    bool told = peers->closing || !*why;
-    if (peer && peer->link == link) {
+    bool told = !*why;
+    if (peers->closing) {
+        // nobody is interested any more
+    } else if (peer && peer->link == link) {
         peer->link = NULL;
         sk_host_input(peers->host);
         sk_node_peer_down(peers->host->node, peer->id);
