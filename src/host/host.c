@@ -180,6 +180,7 @@ static void on_signal(uv_signal_t *handle, int number)
 int sk_host_watch_signals(sk_host *host)
 {
     static const int numbers[2] = {SIGTERM, SIGINT};
+    SK_ASSERT(!host->signals_watched);
     for (int i = 0; i < 2; i++) {
         uv_signal_init(&host->loop, &host->signals[i]);
         host->signals[i].data = host;
