@@ -555,6 +555,64 @@ static void E09_a_hostile_pattern_ends(void **state)
     driver_close(&d);
 }
 
+// A value of a type to come, as far as the commands of strings can see.
+static void strings_refuse_other_types(void **state)
+{
+    static const char *const requests[] = {
+        "get x",           "getset x 1",     "getdel x",      "getex x ex 1", "set x 1 get",
+        "set x 1 ifeq a",  "strlen x",       "append x 1",    "incr x",       "decrby x 1",
+        "incrbyfloat x 1", "setrange x 0 a", "getrange x 0 1"};
+    driver d;
+    driver_open(&d, no_limits);
+    sk_keyspace *keyspace = SK_CONTAINER(d.machine, sk_keyspace, machine);
+    sk_keyspace_put(keyspace, sk_slice_text("x"),
+                    (sk_value){.bytes = sk_slice_text("1"), .tag = SK_TYPE_STRING + 1});
+    advance(&d, d.context.clock_ms);
+    uint64_t digest = digest_of(&d);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        ask(&d, requests[i], "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
+        assert_true(digest_of(&d) == digest);
+    }
+    ask(&d, "mget x", "*1\r\n$-1\r\n");
+    ask(&d, "exists x", ":1\r\n");
+    ask(&d, "set x 1", "+OK\r\n");
+    ask(&d, "incr x", ":2\r\n");
+    driver_close(&d);
+}
+
+// Bytes of format 1: what a build of today writes, every later one must read, and the digests of a running cluster must agree.
+static void golden_format_1(void **state)
+{
+    static const uint8_t golden[] = {
+        0x53, 0x4b, 0x4b, 0x45, 0x59, 0x53, 0x00, 0x01, 0xe8, 0x07, 0x05, 0x03, 0x21, 0x00, 0x01, 0x61,
+        0x02, 0x31, 0x32, 0x01, 0x94, 0x0a, 0x01, 0x62, 0x05, 0x76, 0x61, 0x6c, 0x75, 0x65, 0x11, 0x00,
+        0x01, 0x63, 0x03, 0x31, 0x2e, 0x35, 0x00, 0x2a, 0xe2, 0x19, 0xff, 0x8a, 0x1d, 0xc9, 0xa5,
+    };
+    driver d, other;
+    driver_open(&d, no_limits);
+    driver_open(&other, no_limits);
+    ask(&d, "mset a 1 key \"\"", "+OK\r\n");
+    ask(&d, "append a 2", ":2\r\n");
+    ask(&d, "psetex b 300 value", "+OK\r\n");
+    ask(&d, "del key", ":1\r\n");
+    ask(&d, "incrbyfloat c 1.5", "$3\r\n1.5\r\n");
+    sk_buffer image = {0};
+    image_of(&d, &image, 1000);
+    if (image.size != sizeof golden || memcmp(image.data, golden, sizeof golden) != 0) {
+        for (size_t i = 0; i < image.size; i++) printf("0x%02x,%s", image.data[i], i % 16 == 15 ? "\n" : " ");
+        fail_msg("the image has changed");
+    }
+    assert_int_equal(restore_from(&other, sk_slice_make(golden, sizeof golden), 5), 0);
+    assert_true(digest_of(&other) == digest_of(&d));
+    ask(&other, "get a", "$2\r\n12\r\n");
+    ask(&other, "pttl b", ":300\r\n");
+    ask(&other, "object encoding a", "$3\r\nraw\r\n");
+    ask(&other, "object encoding c", "$6\r\nembstr\r\n");
+    sk_buffer_deinit(&image);
+    driver_close(&other);
+    driver_close(&d);
+}
+
 static void malformed_entries_get_an_error(void **state)
 {
     driver d;
@@ -605,6 +663,8 @@ int main(void)
         cmocka_unit_test(scan_takes_any_cursor),
         cmocka_unit_test(keys_is_of_one_moment_and_in_slices),
         cmocka_unit_test(E09_a_hostile_pattern_ends),
+        cmocka_unit_test(strings_refuse_other_types),
+        cmocka_unit_test(golden_format_1),
         cmocka_unit_test(malformed_entries_get_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
