@@ -15,13 +15,6 @@ static sk_identity golden_identity(void)
     return identity;
 }
 
-static sim_disk *disk_new(void)
-{
-    sk_prng prng;
-    sk_prng_init(&prng, 1);
-    return sim_disk_open(prng, NULL);
-}
-
 static sk_buffer load(const char *name)
 {
     char path[128];
@@ -65,7 +58,7 @@ static void put_golden(sim_disk *disk, const char *name, const char *golden, siz
 
 static void identity_and_boot(void **state)
 {
-    sim_disk *disk = disk_new();
+    sim_disk *disk = disk_new(1);
     sk_identity identity = golden_identity(), read;
     identity.boot = 0;
     assert_int_equal(sk_identity_found(sim_disk_face(disk), &identity), 0);
@@ -73,7 +66,7 @@ static void identity_and_boot(void **state)
     same_as_golden(disk, "identity", "identity-1.bin");
     same_as_golden(disk, "boot", "boot-1.bin");
     sim_disk_close(disk);
-    disk = disk_new();
+    disk = disk_new(1);
     put_golden(disk, "identity", "identity-1.bin", 0);
     put_golden(disk, "boot", "boot-1.bin", 0);
     assert_int_equal(sk_identity_load(sim_disk_face(disk), &read), 0);
@@ -113,10 +106,10 @@ static void on_record(void *context, uint32_t space, const sk_record *record)
     ++*count;
 }
 
-static void segment(void **state)
+static void log_segment(void **state)
 {
     rig rig;
-    rig_init(&rig, disk_new(), 4096);
+    rig_init(&rig, disk_new(1), 4096);
     rig.identity = golden_identity();
     assert_int_equal(rig_open(&rig, NULL, NULL, NULL), 0);
     for (size_t i = 0; i < RECORDS; i++) {
@@ -130,7 +123,7 @@ static void segment(void **state)
     rig_close(&rig);
     sim_disk_close(rig.disk);
 
-    rig_init(&rig, disk_new(), 4096);
+    rig_init(&rig, disk_new(1), 4096);
     rig.identity = golden_identity();
     put_golden(rig.disk, "wal/0000000000000001.log", "segment-1.bin", 4096);
     size_t count = 0;
@@ -157,7 +150,7 @@ static int on_chunk(void *context, sk_slice bytes)
 
 static void snapshot(void **state)
 {
-    sim_disk *disk = disk_new();
+    sim_disk *disk = disk_new(1);
     sk_identity identity = golden_identity();
     sk_snapshot_info info = {.space = 1, .position = 0x1234, .epoch = 9};
     bool done = false;
@@ -170,7 +163,7 @@ static void snapshot(void **state)
     same_as_golden(disk, "snap/00000001-0000000000001234.snap", "snapshot-1.bin");
     sim_disk_close(disk);
 
-    disk = disk_new();
+    disk = disk_new(1);
     put_golden(disk, "snap/00000001-0000000000001234.snap", "snapshot-1.bin", 0);
     assert_int_equal(sk_snapshot_find(sim_disk_face(disk), &identity, 1, &rig_sink, &info), 0);
     assert_true(info.position == 0x1234 && info.epoch == 9);
@@ -186,7 +179,7 @@ int main(int count, char **arguments)
     writing = count > 1 && strcmp(arguments[1], "write") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(identity_and_boot),
-        cmocka_unit_test(segment),
+        cmocka_unit_test(log_segment),
         cmocka_unit_test(snapshot),
     };
     return cmocka_run_group_tests_name("golden", tests, NULL, NULL);

@@ -6,13 +6,6 @@
 static const sk_snapshot_info old_info = {.space = 5, .position = 100, .epoch = 2};
 static const sk_snapshot_info new_info = {.space = 5, .position = 250, .epoch = 3};
 
-static sim_disk *disk_new(uint64_t seed)
-{
-    sk_prng prng;
-    sk_prng_init(&prng, seed);
-    return sim_disk_open(prng, NULL);
-}
-
 typedef struct outcome {
     int calls;
     int error;
@@ -84,13 +77,6 @@ static uint64_t found_whole(sim_disk *disk)
     assert_true(collect.same && collect.chunks == CHUNKS);
     assert_true(info.epoch == (info.position == 100 ? 2u : 3u));
     return info.position;
-}
-
-static bool there(sim_disk *disk, const char *part)
-{
-    for (size_t i = 0; i < sim_disk_file_count(disk); i++)
-        if (strstr(sim_disk_file_name(disk, i), part)) return true;
-    return false;
 }
 
 static void written_and_read_back(void **state)

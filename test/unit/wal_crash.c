@@ -4,13 +4,6 @@
 
 static uint64_t images, tails_cut;
 
-static sim_disk *disk_new(uint64_t seed)
-{
-    sk_prng prng;
-    sk_prng_init(&prng, seed);
-    return sim_disk_open(prng, NULL);
-}
-
 static void say(const char *what, uint64_t seed, uint64_t step, uint64_t draw, const judge *judge)
 {
     print_error("%s: seed %llu step %llu draw %llu: %s\n", what, (unsigned long long)seed,

@@ -22,6 +22,7 @@
 #include "base/hash.h"
 #include "sim/disk.h"
 #include "store/wal.h"
+#include "store/wal_format.h"
 
 enum { SPACES = 4, POSITIONS_MAX = 4096, RECORDS_MAX = 20000, PAYLOAD_MAX = 64 << 10 };
 
@@ -276,6 +277,91 @@ static inline void model_forget_after(model *model, uint64_t last)
         if (record->record.kind == SK_RECORD_TRUNCATE)
             model->positions[record->space] = record->record.position - 1;
     }
+}
+
+// ---- Steps that many tests take ----
+
+static inline sim_disk *disk_new(uint64_t seed)
+{
+    sk_prng prng;
+    sk_prng_init(&prng, seed);
+    return sim_disk_open(prng, NULL);
+}
+
+static inline sim_disk *image_of(const sim_disk *disk, uint64_t seed)
+{
+    sk_prng prng;
+    sk_prng_init(&prng, seed);
+    return sim_disk_crash_image(disk, prng);
+}
+
+static inline void open_new(rig *rig, model *model, uint64_t seed, uint64_t segment_size)
+{
+    model_init(model);
+    rig_init(rig, disk_new(seed), segment_size);
+    assert_int_equal(rig_open(rig, model, NULL, NULL), 0);
+}
+
+static inline void end(rig *rig, model *model)
+{
+    if (rig->wal) rig_close(rig);
+    sim_disk_close(rig->disk);
+    model_deinit(model);
+}
+
+// Appends, flushes, and waits until it is durable.
+static inline void put(model *model, rig *rig, uint32_t space, size_t size)
+{
+    append_entry(model, rig, space, size);
+    sk_wal_flush(rig->wal);
+    rig_drain(rig);
+}
+
+// Opens a log on `disk` and judges the replay against the model.
+static inline judge *reopen(sim_disk *disk, const model *model, rig *out, uint64_t segment_size)
+{
+    judge *judge = sk_alloc_zeroed(sizeof *judge);
+    judge->model = model;
+    rig_init(out, disk, segment_size);
+    int error = rig_open(out, model, judge_replay, judge);
+    if (error) judge_bad(judge, sk_error_name(error), 0);
+    return judge;
+}
+
+static inline void expect_whole(judge *judge, uint64_t last)
+{
+    judge_compare(judge);
+    if (judge->bad) print_error("%s\n", judge->why);
+    assert_false(judge->bad);
+    assert_true(judge->last == last);
+    sk_free(judge);
+}
+
+static inline char *segment(uint64_t number)
+{
+    static char names[4][SK_DISK_NAME_MAX];
+    static int turn;
+    turn = (turn + 1) % 4;
+    sk_wal_segment_name(names[turn], "wal", number);
+    return names[turn];
+}
+
+static inline bool there(sim_disk *disk, const char *part)
+{
+    for (size_t i = 0; i < sim_disk_file_count(disk); i++)
+        if (strstr(sim_disk_file_name(disk, i), part)) return true;
+    return false;
+}
+
+static inline void three_segments(rig *rig, model *model, uint64_t seed)
+{
+    open_new(rig, model, seed, 4096);
+    for (uint64_t i = 0; i < 14; i++) {
+        append_state(model, rig, 2, i + 1);
+        put(model, rig, 1, 600);
+    }
+    assert_true(sk_wal_stats_of(rig->wal).segments >= 3);
+    rig_close(rig);
 }
 
 #endif
