@@ -3,8 +3,8 @@
 
     test/proc/10-differential.py [--seed N] [--count N] [--server HOST:PORT] [--only NAME]
 
-Ours is the key space behind a pipe (build/test-unit-commands --serve), or with --server a running skeind. Where Redis itself has
-no one answer (order of KEYS, SCAN's cursors, a TTL that ticks, the noise of its long double) replies are compared by
+Ours is the key space behind a pipe (build/test-unit-commands --serve), then a cluster of three (a client at any node), or with
+--server one that runs already. Where Redis itself has no one answer (order of KEYS, SCAN's cursors, a TTL that ticks, the noise of its long double) replies are compared by
 what they mean. What we do otherwise on purpose is in DEVIATIONS, each with its reason.
 """
 import argparse
@@ -19,8 +19,9 @@ import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-HARNESS = os.path.join(ROOT, "build", "test-unit-commands")
+import harness
+
+SERVE = os.path.join(harness.BUILD, "test-unit-commands")
 BATCH = 40
 
 
@@ -64,7 +65,7 @@ class Replies:
 
 class Pipe:
     def __init__(self, resp):
-        self.process = subprocess.Popen([HARNESS, "--serve", str(resp)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.process = subprocess.Popen([SERVE, "--serve", str(resp)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.replies = Replies(lambda: os.read(self.process.stdout.fileno(), 1 << 16))
 
     def send(self, data):
@@ -444,10 +445,10 @@ def run_scan(connect, seed, report):
 # ---- Rows: arity and keys are Redis's ----
 
 def run_rows(connect, report):
-    if connect.server:
+    if connect.servers:
         return 0
     bad = 0
-    ours = subprocess.run([HARNESS, "--rows"], capture_output=True, check=True).stdout.split(b"\n")
+    ours = subprocess.run([SERVE, "--rows"], capture_output=True, check=True).stdout.split(b"\n")
     _, theirs = connect(2)
     for row in filter(None, ours):
         name, arity, first, last, step = row.split(b" ")
@@ -464,16 +465,17 @@ def run_rows(connect, report):
 
 
 class Connect:
-    def __init__(self, path, server):
+    """Pairs of connections: ours, to any of the servers (or a pipe if there are none), and theirs."""
+
+    def __init__(self, path, servers):
         self.path = path
-        self.server = server
+        self.servers = servers
 
     def __call__(self, resp):
         theirs = Socket(socket.AF_UNIX, self.path, resp)
-        if not self.server:
+        if not self.servers:
             return Pipe(resp), theirs
-        host, port = self.server.rsplit(":", 1)
-        return Socket(socket.AF_INET, (host, int(port)), resp), theirs
+        return Socket(socket.AF_INET, random.choice(self.servers), resp), theirs
 
 
 def start_redis(folder):
@@ -494,6 +496,20 @@ def start_redis(folder):
             time.sleep(0.02)
 
 
+def run_parts(connect, options, count, report):
+    parts = {"rows": lambda: run_rows(connect, report), "frames": lambda: run_frames(connect, report),
+             "scan": lambda: run_scan(connect, options.seed, report),
+             "random": lambda: run_random(connect, options.seed, count * 2 // 3, 2, report) +
+             run_random(connect, options.seed + 1000000, count // 3, 3, report)}
+    bad = 0
+    for name, part in parts.items():
+        if options.only in (None, name):
+            started = time.monotonic()
+            bad += part()
+            print(f"{name} {'at a cluster' if connect.servers else 'at a pipe'}: {time.monotonic() - started:.1f} s", flush=True)
+    return bad
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
@@ -503,21 +519,21 @@ def main():
     options = parser.parse_args()
     if not shutil.which("redis-server"):
         print("skipped: no redis-server")
-        return 0
+        return
     print(f"seed {options.seed}", flush=True)
     folder = tempfile.mkdtemp(prefix="skein-differential-")
     process, path = start_redis(folder)
     report = Report()
-    bad = 0
     try:
-        connect = Connect(path, options.server)
-        parts = {"rows": lambda: run_rows(connect, report), "frames": lambda: run_frames(connect, report),
-                 "scan": lambda: run_scan(connect, options.seed, report),
-                 "random": lambda: run_random(connect, options.seed, options.count * 2 // 3, 2, report) +
-                 run_random(connect, options.seed + 1000000, options.count // 3, 3, report)}
-        for name, part in parts.items():
-            if options.only in (None, name):
-                bad += part()
+        if options.server:
+            host, port = options.server.rsplit(":", 1)
+            bad = run_parts(Connect(path, [(host, int(port))]), options, options.count, report)
+        else:
+            bad = run_parts(Connect(path, []), options, options.count, report)
+            with harness.Playground(3) as playground:
+                playground.wait_all_serve()
+                servers = [("127.0.0.1", port) for port in playground.ports]
+                bad += run_parts(Connect(path, servers), options, options.count // 5, report)
     finally:
         process.kill()
         process.wait()
@@ -525,8 +541,8 @@ def main():
     for reason, count in sorted(report.deviations.items()):
         print(f"deviation, {count} times: {reason}")
     print(f"{report.requests} requests, {bad} differ; again with: {sys.argv[0]} --seed {options.seed}")
-    return 1 if bad else 0
+    harness.check(bad == 0, f"{bad} replies differ")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    harness.run(main)
