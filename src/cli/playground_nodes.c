@@ -299,8 +299,9 @@ void sk_playground_reap(playground *ground)
         char why[64];
         snprintf(why, sizeof why, "dead (%s)", text);
         sk_asker_reset(&node->asker, why);
-        // Whoever stopped it (SIGTERM, which ends with exit 0) wants it stopped; all else counts as an accident.
-        bool stopped = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+        // Whoever stopped it wants it stopped (exit 0; the signal itself, if it came before the daemon listened to it); all
+        // else counts as an accident.
+        bool stopped = WIFEXITED(status) ? WEXITSTATUS(status) == 0 : WTERMSIG(status) == SIGTERM;
         if (ground->restart_after && !stopped && !ground->ending) node->restart_at = sk_client_now() + ground->restart_after;
         if (!ground->ending && stopped) sk_playground_say(ground, "node %u stopped", node->number);
         else if (!ground->ending) sk_playground_say(ground, "node %u died (%s)", node->number, text);
