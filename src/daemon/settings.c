@@ -48,7 +48,7 @@ static const sk_setting rows[] = {
      "a clean stop waits no longer than this for what is under way"},
     {"heartbeat-active", SK_SETTING_TIME, FIELD(heartbeat_active), "100ms", SK_MS, 60 * SK_S, NULL,
      "a leader's messages while there is work"},
-    {"heartbeat-idle", SK_SETTING_TIME, FIELD(heartbeat_idle), "500ms", SK_MS, 600 * SK_S, NULL,
+    {"heartbeat-idle", SK_SETTING_TIME, FIELD(heartbeat_idle), "1s", SK_MS, 600 * SK_S, NULL,
      "and when there is none; longer saves power and finds a dead leader later"},
     {"election-min", SK_SETTING_TIME, FIELD(election_min), "300ms", 2 * SK_MS, 600 * SK_S, NULL,
      "silence beyond the promised heartbeat before a follower stands for election: at least"},

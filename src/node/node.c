@@ -12,7 +12,7 @@ void sk_node_config_default(sk_node_config *config)
 {
     *config = (sk_node_config){
         .timing = {.heartbeat_active = 100 * SK_MS,
-                   .heartbeat_idle = 500 * SK_MS,
+                   .heartbeat_idle = 1 * SK_S,
                    .election_min = 300 * SK_MS,
                    .election_max = 600 * SK_MS},
         .limits = {.window_bytes_max = 16 * 1024 * 1024,
