@@ -19,9 +19,9 @@ typedef struct dumb_operation {
     int process;
     char f; // first letter of the model's name for it
     int a, b;
-    int out;        // what it saw, if `ok`
-    char text[16];  // kv: what it saw
-    int call, ret;  // moments; DUMB_NEVER: open
+    int out;       // what it saw, if `ok`
+    char text[16]; // kv: what it saw
+    int call, ret; // moments; DUMB_NEVER: open
     bool ok, failed;
 } dumb_operation;
 
@@ -44,7 +44,8 @@ static inline dumb_state dumb_initial(enum dumb_model model)
 }
 
 // Does the operation to the state, and says what it sees. False: it cannot happen.
-static inline bool dumb_do(enum dumb_model model, dumb_state *state, const dumb_operation *op, int *out, char text[16])
+static inline bool dumb_do(enum dumb_model model, dumb_state *state, const dumb_operation *op, int *out,
+                           char text[16])
 {
     switch (model) {
     case DUMB_REGISTER:
@@ -58,8 +59,10 @@ static inline bool dumb_do(enum dumb_model model, dumb_state *state, const dumb_
         *out = state->value;
         return true;
     case DUMB_QUEUE:
-        if (op->f == 'e') state->queue[state->end++] = op->a;
-        else *out = state->begin < state->end ? state->queue[state->begin++] : DUMB_NIL;
+        if (op->f == 'e')
+            state->queue[state->end++] = op->a;
+        else
+            *out = state->begin < state->end ? state->queue[state->begin++] : DUMB_NIL;
         return true;
     case DUMB_MUTEX:
         if (state->value != (op->f == 'r')) return false;
@@ -86,7 +89,8 @@ static inline bool dumb_do(enum dumb_model model, dumb_state *state, const dumb_
 
 static inline bool dumb_looks(enum dumb_model model, const dumb_operation *op)
 {
-    return (model == DUMB_QUEUE && op->f == 'd') || (model == DUMB_KV && op->f == 'g') || (model != DUMB_MUTEX && op->f == 'r');
+    return (model == DUMB_QUEUE && op->f == 'd') || (model == DUMB_KV && op->f == 'g') ||
+           (model != DUMB_MUTEX && op->f == 'r');
 }
 
 static inline bool dumb_fits(enum dumb_model model, dumb_state *state, const dumb_operation *op)
@@ -115,7 +119,9 @@ static inline bool dumb_search(const dumb_history *history, unsigned taken, dumb
             may = real_time ? other->ret > op->call : other->process != op->process || other->call > op->call;
         }
         dumb_state next = state;
-        if (may && dumb_fits(history->model, &next, op) && dumb_search(history, taken | 1u << i, next, real_time)) return true;
+        if (may && dumb_fits(history->model, &next, op) &&
+            dumb_search(history, taken | 1u << i, next, real_time))
+            return true;
     }
     return false;
 }
@@ -150,7 +156,8 @@ static inline void dumb_lie(enum dumb_model model, sk_prng *prng, dumb_operation
 static inline void dumb_random(dumb_history *history, enum dumb_model model, sk_prng *prng, bool stale)
 {
     *history = (dumb_history){.model = model};
-    int wanted = (int)sk_prng_between(prng, 1, DUMB_OPERATIONS_MAX), processes = (int)sk_prng_between(prng, 1, 4);
+    int wanted = (int)sk_prng_between(prng, 1, DUMB_OPERATIONS_MAX),
+        processes = (int)sk_prng_between(prng, 1, 4);
     int running[4] = {-1, -1, -1, -1};
     dumb_state state = dumb_initial(model), old = state;
     for (int moment = 0; moment < 200; moment++) {
@@ -177,14 +184,20 @@ static inline void dumb_random(dumb_history *history, enum dumb_model model, sk_
 
 // ---- As a text that check/history reads ----
 
-static inline void dumb_write_value(const dumb_history *history, const dumb_operation *op, bool out, sk_buffer *text)
+static inline void dumb_write_value(const dumb_history *history, const dumb_operation *op, bool out,
+                                    sk_buffer *text)
 {
     bool looks = dumb_looks(history->model, op);
-    if (looks && !out) sk_buffer_append_text(text, "nil");
-    else if (history->model == DUMB_REGISTER && op->f == 'c') sk_buffer_printf(text, "[%d %d]", op->a, op->b);
-    else if (history->model == DUMB_KV && !looks) sk_buffer_printf(text, "\"%c\"", 'a' + op->a);
-    else if (history->model == DUMB_KV && op->out) sk_buffer_printf(text, "\"%s\"", op->text);
-    else if (history->model == DUMB_KV || (looks && op->out == DUMB_NIL)) sk_buffer_append_text(text, "nil");
+    if (looks && !out)
+        sk_buffer_append_text(text, "nil");
+    else if (history->model == DUMB_REGISTER && op->f == 'c')
+        sk_buffer_printf(text, "[%d %d]", op->a, op->b);
+    else if (history->model == DUMB_KV && !looks)
+        sk_buffer_printf(text, "\"%c\"", 'a' + op->a);
+    else if (history->model == DUMB_KV && op->out)
+        sk_buffer_printf(text, "\"%s\"", op->text);
+    else if (history->model == DUMB_KV || (looks && op->out == DUMB_NIL))
+        sk_buffer_append_text(text, "nil");
     else if (history->model == DUMB_SET && looks) {
         sk_buffer_append_text(text, "#{");
         for (int i = 0; i < 3; i++) {
@@ -199,14 +212,22 @@ static inline void dumb_write_value(const dumb_history *history, const dumb_oper
 static inline const char *dumb_f(enum dumb_model model, char letter)
 {
     switch (letter) {
-    case 'r': return model == DUMB_MUTEX ? "release" : "read";
-    case 'w': return "write";
-    case 'c': return "cas";
-    case 'a': return model == DUMB_MUTEX ? "acquire" : model == DUMB_KV ? "append" : "add";
-    case 'e': return "enqueue";
-    case 'd': return model == DUMB_SET ? "remove" : "dequeue";
-    case 'g': return "get";
-    default: return "put";
+    case 'r':
+        return model == DUMB_MUTEX ? "release" : "read";
+    case 'w':
+        return "write";
+    case 'c':
+        return "cas";
+    case 'a':
+        return model == DUMB_MUTEX ? "acquire" : model == DUMB_KV ? "append" : "add";
+    case 'e':
+        return "enqueue";
+    case 'd':
+        return model == DUMB_SET ? "remove" : "dequeue";
+    case 'g':
+        return "get";
+    default:
+        return "put";
     }
 }
 
@@ -218,15 +239,15 @@ static inline void dumb_write(const dumb_history *history, sk_buffer *text)
             const dumb_operation *op = &history->list[i];
             bool call = op->call == moment, end = op->ok && op->ret == moment;
             if (call || end) {
-                sk_buffer_printf(text, "{:process %d, :type %s, :f :%s, :value ", op->process, call ? ":invoke" : ":ok",
-                                 dumb_f(history->model, op->f));
+                sk_buffer_printf(text, "{:process %d, :type %s, :f :%s, :value ", op->process,
+                                 call ? ":invoke" : ":ok", dumb_f(history->model, op->f));
                 dumb_write_value(history, op, end, text);
                 sk_buffer_append_text(text, "}\n");
             }
             // Its end is told at once: what a failed operation did not do, and how long an open one lasts, is all the same.
             if (call && !op->ok) {
-                sk_buffer_printf(text, "{:process %d, :type %s, :f :%s}\n", op->process, op->failed ? ":fail" : ":info",
-                                 dumb_f(history->model, op->f));
+                sk_buffer_printf(text, "{:process %d, :type %s, :f :%s}\n", op->process,
+                                 op->failed ? ":fail" : ":info", dumb_f(history->model, op->f));
             }
         }
     }

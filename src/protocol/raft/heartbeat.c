@@ -180,7 +180,8 @@ static void measure(sk_raft_replica *raft, sk_raft_peer *from, sk_ns stamp)
 static void retry_lost(sk_raft_replica *raft, sk_raft_peer *from)
 {
     if (from->progress == SK_RAFT_SNAPSHOT || from->fetching) return;
-    sk_ns quiet = raft->now - sk_raft_later(from->sent, from->progressed);
+    sk_ns last = from->probing ? from->sent : sk_raft_later(from->sent, from->progressed);
+    sk_ns quiet = raft->now - last;
     if (quiet < sk_raft_retry_after(raft, from)) return;
     bool lost = from->probing || from->received + 1 < from->next || from->matched + 1 < from->next;
     if (!lost) return;
