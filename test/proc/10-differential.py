@@ -160,7 +160,7 @@ class Maker:
         if self.r.random() < 0.6:
             return self.far()
         return self.r.choice(
-            [b"0", b"-1", b"-1000", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775", b"9223370000000000", b"-9223372036854775",
+            [b"0", b"-1", b"-1000", b"9223372036854775807", b"-9223372036854775808", b"9223372036854775", b"9223372036854776", b"9223370000000000", b"-9223372036854775",
              b"-9223372036854776", b"", b"x", b"1.5"])
 
     def time_option(self):
@@ -214,6 +214,10 @@ class Maker:
     def setrange(self):
         return [b"setrange", self.key(), self.r.choice([b"0", b"1", b"5", b"100", b"-1", b"9223372036854775807", b"x", b"20000", b"536870912"]),
                 self.r.choice([b"", b"", b"xy", b"\0", b"abcdef"])]
+
+    def look(self, key):
+        """What became of the key of the request before."""
+        return self.r.choice([[b"get", key], [b"object", b"encoding", key], [b"ttl", key], [b"strlen", key], [b"object", b"refcount", key]])
 
     def request(self):
         r, k, v, i = self.r, self.key, self.value, self.integer
@@ -370,6 +374,8 @@ def run_random(connect, seed, count, resp, report):
             requests.append(maker.request())
             if requests[-1][0].lower() == b"incrbyfloat":
                 break
+            if maker.r.random() < 0.2 and len(requests[-1]) > 1:
+                requests.append(maker.look(requests[-1][1]))
         report.again = []
         bad += compare(ours, theirs, requests, report)
         settle(ours, theirs, [r[1] for r in report.again])
@@ -521,7 +527,7 @@ def run_parts(connect, options, count, report):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--count", type=int, default=300000 if os.environ.get("SKEIN_LONG") == "1" else 30000)
+    parser.add_argument("--count", type=int, default=2000000 if os.environ.get("SKEIN_LONG") == "1" else 150000)
     parser.add_argument("--server")
     parser.add_argument("--only", choices=["rows", "frames", "scan", "random"])
     options = parser.parse_args()
@@ -541,7 +547,7 @@ def main():
             with harness.Playground(3) as playground:
                 playground.wait_all_serve()
                 servers = [("127.0.0.1", port) for port in playground.ports]
-                bad += run_parts(Connect(path, servers), options, options.count // 5, report)
+                bad += run_parts(Connect(path, servers), options, options.count // 15, report)
     finally:
         process.kill()
         process.wait()
