@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "check/causal.h"
+#include "check/convergence.h"
 #include "check/linear.h"
 #include "check/sequential.h"
 
@@ -68,6 +70,7 @@ void sk_checker_run(const sk_checker *checker, const sk_check_history *history, 
     case SK_CONSISTENCY_SERIALIZABLE: sk_check_sequential(history, checker->model, false, limits, report); return;
     case SK_CONSISTENCY_LINEARIZABLE:
     case SK_CONSISTENCY_STRICT_SERIALIZABLE: sk_check_linear(history, checker->model, limits, report); return;
-    default: sk_report_set(report, SK_VERDICT_UNKNOWN, "%s cannot be checked", names[checker->consistency]); return;
+    case SK_CONSISTENCY_CONVERGENCE: sk_check_convergence(history, checker->model, report); return;
+    default: sk_check_causal(history, checker->consistency, limits, report); return;
     }
 }

@@ -253,4 +253,25 @@ static inline void dumb_write(const dumb_history *history, sk_buffer *text)
     }
 }
 
+// ---- Short texts for known ones ----
+
+// "0 write x 1; 1? write x 2; 2 read x nil" to a history, one operation after the other; '?': its outcome is unknown, '!': it
+// failed. The text is the caller's.
+static inline void plain_history(const char *plain, sk_buffer *text)
+{
+    sk_buffer_clear(text);
+    while (*plain) {
+        int process = 0, used = 0;
+        char mark = ' ', f[16] = "", key[16] = "";
+        size_t size = strcspn(plain, ";");
+        sscanf(plain, "%d%c %15s %15s %n", &process, &mark, f, key, &used);
+        const char *type = mark == '?' ? "info" : mark == '!' ? "fail" : "ok";
+        for (int end = 0; end < 2; end++) {
+            sk_buffer_printf(text, "{:process %d :type :%s :f :%s :key :%s :value %.*s}\n", process, end ? type : "invoke", f,
+                             key, (int)size - used, plain + used);
+        }
+        plain += size + (plain[size] == ';');
+    }
+}
+
 #endif
