@@ -8,19 +8,23 @@ bytes may sit in a paused node), so its key is left alone by its writer from the
     nothing is invented                a read returns nothing greater than what was tried, and never a write that was
                                        refused as certainly not ordered
 
-Further: INCR on a shared counter counts every acknowledged call once and an unknown one at most once; a shared list of words
+Keys that all clients write and read are recorded as a history and given to `skein check`, which searches for an order that explains
+every answer (linearizability). Further: INCR on a shared counter counts every acknowledged call once and an unknown one at most once; a shared list of words
 (APPEND) has every acknowledged word exactly once and an unknown one at most once.
 """
+import json
 import os
 import random
 import re
+import subprocess
 import threading
 import time
 
-from harness import ConnectionLost, LONG, Playground, Resp, RespError, check, figure, quantile, run, wait_for
+from harness import SKEIN, ConnectionLost, LONG, Playground, Resp, RespError, check, figure, quantile, run
 
 SECONDS = float(os.environ.get("SKEIN_SECONDS", 60 if LONG else 15))
 CLIENTS = 8
+SHARED_OPERATIONS = 500  # answered ones on one shared key before the next is taken: bounds the checker's search
 CERTAINLY_NOT = ("CLUSTERDOWN", "TRYAGAIN", "LOADING", "READONLY", "OOM")
 
 
@@ -44,6 +48,8 @@ class Record:
         self.words_acknowledged, self.words_unknown, self.words_refused = set(), set(), set()
         self.latencies = []
         self.errors = {}
+        self.history = []  # of the shared keys, in the order it happened
+        self.shared_operations = 0
 
     def count(self, name, more=1):
         with self.lock:
@@ -57,6 +63,16 @@ class Record:
         with self.lock:
             word = " ".join(text.split(" ")[:6])
             self.errors[word] = self.errors.get(word, 0) + 1
+
+    def shared_key(self):
+        with self.lock:
+            return f"bb:shared:{self.shared_operations // SHARED_OPERATIONS}"
+
+    def event(self, process, kind, what, key, value):
+        with self.lock:
+            self.history.append({"process": process, "type": kind, "f": what, "key": key, "value": value})
+            # What fails does not count: a key must live through an accident to show what it did.
+            self.shared_operations += kind == "ok"
 
     def new_key(self, client):
         with self.lock:
@@ -82,6 +98,7 @@ class Client(threading.Thread):
         self.connection = None
         self.key = record.new_key(number)
         self.word = 0
+        self.process = number  # in the history; another one after an unknown outcome
         self.broken = None
 
     def call(self, *words):
@@ -141,6 +158,21 @@ class Client(threading.Thread):
             key.seen = max(key.seen, value)
         self.record.count("reads")
 
+    def share(self):
+        key = self.record.shared_key()
+        writing = self.rng.random() < 0.5
+        value = self.rng.randrange(1 << 40) if writing else None
+        what = "write" if writing else "read"
+        self.record.event(self.process, "invoke", what, key, value)
+        reply, why = self.call("SET", key, value) if writing else self.call("GET", key)
+        if why is None and not writing:
+            value = int(reply) if reply is not None else None
+        # A read that failed has told nobody anything.
+        kind = "ok" if why is None else "fail" if why == "refused" or not writing else "info"
+        self.record.event(self.process, kind, what, key, value)
+        if kind == "info":
+            self.process += CLIENTS
+
     def increment(self):
         reply, why = self.call("INCR", "bb:counter")
         if why != "refused":
@@ -157,10 +189,12 @@ class Client(threading.Thread):
         try:
             while time.monotonic() < self.until:
                 what = self.rng.random()
-                if what < 0.45:
+                if what < 0.35:
                     self.write()
-                elif what < 0.90:
+                elif what < 0.70:
                     self.read()
+                elif what < 0.90:
+                    self.share()
                 elif what < 0.97:
                     self.increment()
                 else:
@@ -245,6 +279,15 @@ def judge(ground, record):
     check(all(content == contents[0] for content in contents), "the nodes differ at the end")
 
 
+def judge_history(record, directory):
+    path = os.path.join(directory, "history.jsonl")
+    with open(path, "w") as file:
+        file.writelines(json.dumps(event) + "\n" for event in record.history)
+    done = subprocess.run([SKEIN, "check", "--model", "register", path], capture_output=True, text=True, timeout=120)
+    check(done.returncode == 0, f"skein check: exit {done.returncode}: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+    return done.stdout.strip().split(": ", 1)[1]
+
+
 def main():
     with Playground(interval=1) as ground:
         record = Record()
@@ -261,14 +304,17 @@ def main():
         check(not record.problems, f"{len(record.problems)} problems, first: " + "; ".join(record.problems[:5]))
         ground.wait_all_serve(60)
         judge(ground, record)
+        verdict = judge_history(record, ground.directory)
         ground.wait_even()
         check(record.writes > 50 * SECONDS / 15 and record.reads > 50 * SECONDS / 15, f"too little got through: {record.writes} writes, {record.reads} reads")
         figure(f"black box, {SECONDS:.0f} s, {CLIENTS} clients:",
                f"{record.writes} writes and {record.reads} reads acknowledged, {record.unknown} unknown, {record.refused} refused; "
                + ", ".join(f"{count} x {action}" for action, count in sorted(nemesis.done.items()))
                + f"; p50 {quantile(record.latencies, 0.5) * 1000:.1f} ms, p99 {quantile(record.latencies, 0.99) * 1000:.0f} ms")
+        figure("black box, shared keys:", verdict)
         for text, count in sorted(record.errors.items(), key=lambda item: -item[1])[:8]:
             print(f"  {count} x {text}")
 
 
-run(main)
+if __name__ == "__main__":
+    run(main)

@@ -72,7 +72,7 @@ def main():
             ticks = cpu_ticks(pid) - before[number][2]
             role = "leader" if leads_any_space(ground, number) else "follower"
             figure(f"idle {role} (node {number}), {seconds:.0f} s:",
-                   f"{wakeups:.1f} wake-ups/s, {bytes_written} bytes written, {memory_kib(pid) / 1024:.1f} MiB resident, "
+                   f"{wakeups:.1f} wake-ups/s (goal: 3), {bytes_written} bytes written, {memory_kib(pid) / 1024:.1f} MiB resident, "
                    f"{ticks * 10 / seconds:.1f} ms processor a second")
             check(bytes_written == 0, f"node {number} writes while idle")
             check(wakeups <= (3 if role == "follower" else 10), f"node {number} wakes {wakeups:.1f} times a second")

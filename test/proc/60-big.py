@@ -96,6 +96,19 @@ def million_keys():
             figure("FLUSHALL of a million keys:", f"{seconds:.3f} s; meanwhile {pinger.stop()}")
 
 
+def default_space(status, number):
+    node = next(node for node in status["nodes"] if node["id"] == number)
+    return next(space for space in node["spaces"] if space["name"] == "default")
+
+
+def log_first(ground, number):
+    return default_space(ground.status(), number)["first"]
+
+
+def snapshot_position(status, number):
+    return default_space(status, number)["snapshot_position"]
+
+
 def lagging_node():
     """Node 3 is away while 200 MB are written and the log behind them is dropped: it needs a snapshot."""
     settings = ["--log-size-max", "16mb", "--log-segment-size", "4mb", "--snapshot-bytes", "16mb"]
@@ -107,6 +120,7 @@ def lagging_node():
         with ground.client(leader, 60.0) as client:
             load(client, count, "lag:", value, batch=500)
         term = next(node["term"] for node in ground.status()["nodes"] if node["id"] == leader)
+        first = wait_for("the log's beginning has been dropped", lambda: log_first(ground, leader) > 1000 and log_first(ground, leader), 30)
         pinger = Pinger(ground.port(leader))
         started = time.monotonic()
         ground.act("start", away)
@@ -114,6 +128,7 @@ def lagging_node():
         status = ground.wait_even()
         seconds = time.monotonic() - started
         figure("a node that was away gets a 200 MB snapshot:", f"{seconds:.1f} s; on the leader {pinger.stop()}")
+        check(snapshot_position(status, away) > 1000, f"the node that was away needed no snapshot; the leader's log began at {first}")
         after = {node["id"]: node["term"] for node in status["nodes"]}
         check(status["leader"] == leader and set(after.values()) == {term},
               f"an election during the transfer: leader {leader} -> {status['leader']}, term {term} -> {after}")
