@@ -8,7 +8,7 @@ import time
 
 from harness import ConnectionLost, Failure, Resp, check, figure, free_base, run, wait_for
 
-SECONDS = 3
+KILLS = 8  # each is one chance for a read of a shared key to come before the next write
 
 
 def load_blackbox():
@@ -49,12 +49,12 @@ class Forgetful:
 
 def work(blackbox, ground, forget):
     record = blackbox.Record()
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + 1 + 0.6 * KILLS * forget
     clients = [blackbox.Client(number, ground, record, until) for number in range(blackbox.CLIENTS)]
     for client in clients:
         client.start()
-    if forget:
-        time.sleep(SECONDS / 2 + random.random() * 0.3)
+    for _ in range(KILLS * forget):
+        time.sleep(0.2 + random.random() * 0.2)
         ground.kill()
         ground.start()
     for client in clients:
