@@ -315,6 +315,7 @@ void sk_computer_kill(sk_computer *computer, bool power)
         sim_disk_crash(computer->platter);
     else
         sim_disk_kill(computer->platter);
+    sim_disk_rules_clear(computer->platter); // a read that fails at start is damage (see atlas.h), not an error
     sk_network_stopped(world->network, computer->id);
     sk_clients_stopped(world->clients, computer->id);
     sk_checks_stopped(world->checks, computer->id);

@@ -227,6 +227,7 @@ static int run_file(const options *all, sk_fleet_report *report)
 static void on_abort(int signal)
 {
     static const char text[] = "CRASH: see the assertion above; the seed stands at the top\n";
+    fflush(stdout); // an assertion is no interruption: the trace up to it is what we want to see
     ssize_t written = write(STDOUT_FILENO, text, sizeof text - 1);
     (void)written;
     _exit(SK_VERDICT_CRASH);

@@ -240,6 +240,7 @@ static void install(sk_incoming *in)
     in->parser = NULL;
     bool stale = in->info.position <= space->applied;
     if (!error && !in->head_seen) error = SK_ECORRUPT;
+    if (!error && space->node->wal_failed) error = SK_EFAILED; // the replica has halted and would not follow
     if (error || stale) {
         if (error) fail_incoming(in, error);
         else {
@@ -298,6 +299,10 @@ static void on_offer(sk_space *space, sk_node_id from, sk_slice payload)
     if (!sk_reader_done(&reader) || !info.position || !info.size) return;
     if (info.position <= space->applied) {
         send_accept(space, from, info.position, boot, ACCEPT_DONE, 0);
+        return;
+    }
+    if (space->node->wal_failed) {
+        send_accept(space, from, info.position, boot, ACCEPT_FAILED, 0);
         return;
     }
     sk_incoming *in = space->transfers.incoming;
