@@ -401,7 +401,9 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
         one->audited++;
     sk_world *world = clients->world;
-    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? sk_swarm_around(&clients->prng, world->swarm.think_mean)
+    bool enough = clients->history.count >= world->swarm.operations_max;
+    sk_ns think = enough ? 2 * SK_S : world->swarm.think_mean;
+    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? sk_swarm_around(&clients->prng, think)
                   : fine                            ? 0
                                                     : 50 * SK_MS;
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);

@@ -275,6 +275,7 @@ void sk_computer_start(sk_computer *computer)
                  problem);
         computer->node = NULL;
         if (sim_disk_halted(computer->platter)) sim_disk_crash(computer->platter);
+        else sim_disk_kill(computer->platter);
         sk_computer_restart_at(computer,
                                world->now + 10 * SK_MS + sk_prng_below(&computer->prng, 500 * SK_MS));
         return;
@@ -320,6 +321,7 @@ void sk_computer_kill(sk_computer *computer, bool power)
     sk_clients_stopped(world->clients, computer->id);
     sk_checks_stopped(world->checks, computer->id);
     sk_node_close(computer->node);
+    sim_disk_kill(computer->platter); // what a dying node's last breath asked for reaches nobody
     computer->node = NULL;
     computer->paused = computer->stopping = false;
     computer->turn_at = computer->disk_at = SK_NEVER;

@@ -402,7 +402,8 @@ static bool strike_disk(sk_nemesis *nemesis, enum sk_fault fault)
                       times, SK_EIO);
         restart_later(nemesis, fault, computer);
         return true;
-    case SK_FAULT_DISK_READ_ERROR:
+    case SK_FAULT_DISK_READ_ERROR: // a read that fails at start is damage: that is the atlas's to allow
+        if (!computer->node) return false;
         sim_disk_rule(computer->platter, SIM_DISK_FAIL, 1u << SK_DISK_READ, nth, times, SK_EIO);
         restart_later(nemesis, fault, computer);
         return true;

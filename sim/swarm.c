@@ -92,6 +92,7 @@ static void draw_clients(sk_swarm *swarm, sk_prng prng)
     swarm->think_mean = PICK_US(1000, 10000, 50000, 200000);
     swarm->client_timeout = swarm->request_timeout + PICK_US(100000, 1000000);
     if (swarm->fault[SK_FAULT_CLIENT_TIMEOUT]) swarm->client_timeout = PICK_US(50000, 200000, 500000);
+    swarm->operations_max = (uint32_t)PICK(100, 300, 600, 1500);
     swarm->keys = (uint32_t)PICK(1, 2, 5);
     swarm->value_size_max =
         swarm->fault[SK_FAULT_CLIENT_HUGE] ? (uint32_t)PICK(1500, 6000) : (uint32_t)PICK(16, 100);
@@ -159,8 +160,8 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
             limits->window_bytes_max, limits->message_bytes_max, limits->inflight_bytes_max,
             limits->inflight_count_max, limits->pending_max, limits->log_entries_max, limits->log_bytes_max,
             swarm->segment_size, swarm->wal_size_max, swarm->space_memory_max);
-    fprintf(out, "  clients: count=%" PRIu32 " pipeline=%" PRIu32 " keys=%" PRIu32 " value=%" PRIu32,
-            swarm->client_count, swarm->pipeline_max, swarm->keys, swarm->value_size_max);
+    fprintf(out, "  clients: count=%" PRIu32 " operations=%" PRIu32 " pipeline=%" PRIu32 " keys=%" PRIu32 " value=%" PRIu32,
+            swarm->client_count, swarm->operations_max, swarm->pipeline_max, swarm->keys, swarm->value_size_max);
     print_time(out, "think", swarm->think_mean);
     print_time(out, "timeout", swarm->client_timeout);
     fprintf(out,

@@ -50,6 +50,7 @@ typedef struct sk_swarm {
 
     uint32_t client_count, pipeline_max;
     sk_ns think_mean, client_timeout;
+    uint32_t operations_max; // after so many in all, clients think much longer
     uint32_t keys;           // of each kind
     uint32_t value_size_max; // bytes
     uint32_t weight_set, weight_get, weight_cas, weight_increment, weight_append;

@@ -130,10 +130,10 @@ static int recover(sk_node *node, char *problem, size_t problem_size)
 
 static void close_spaces(sk_node *node)
 {
+    sk_wal_close(node->wal); // first: it runs its requests at once, which must not meet what spaces submit
+    node->wal = NULL;
     for (size_t i = 0; i < node->space_count; i++) sk_space_close(node->spaces[i]);
     node->space_count = 0;
-    sk_wal_close(node->wal);
-    node->wal = NULL;
 }
 
 // A boot number above `boot_seen`, then everything that the disk holds.

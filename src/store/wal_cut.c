@@ -3,7 +3,8 @@
 //
 //   interior damage   marker durable -> copies and renames into lost/ -> cut -> a new segment that begins
 //   with the last states torn tail         cut (zeros over it, synced) -> later files unlinked always what is
-//   kept is synced before anybody acts on it (R21); leftovers are unlinked
+//   kept is synced before anybody acts on it (R21), and what nobody says was synced is written again first (D01);
+//   leftovers are unlinked
 #include "store/wal_scan.h"
 
 #include <inttypes.h>
@@ -164,6 +165,40 @@ static int unlink_file(sk_wal_scan *scan, const sk_wal_file *file)
     return run(scan, request);
 }
 
+// The same bytes in the same place, then a sync. After a sync that failed the page cache may hold bytes that it counts
+// as clean and that never reached the disk; a sync alone would then say yes and save nothing (D01).
+static int write_again(sk_wal_scan *scan, const sk_wal_file *file, uint64_t from, uint64_t to)
+{
+    sk_wal_window_open(&scan->window, file->file, file->size);
+    for (uint64_t at = from; at < to; at += COPY_PIECE) {
+        size_t piece = to - at < COPY_PIECE ? (size_t)(to - at) : COPY_PIECE;
+        const uint8_t *bytes = sk_wal_window_get(&scan->window, at, piece);
+        SK_ASSERT(bytes != NULL);
+        scan->wal->stats.bytes_written += piece;
+        int error = run(scan, (sk_disk_request){.op = SK_DISK_WRITE,
+                                                .file = file->file,
+                                                .offset = at,
+                                                .bytes = sk_slice_make(bytes, piece)});
+        if (error) return error;
+    }
+    return run(scan, (sk_disk_request){.op = SK_DISK_SYNC, .file = file->file});
+}
+
+// Where the batches begin of which nothing says that they were synced; `used` if there are none.
+static uint64_t doubtful_from(sk_wal_scan *scan, const sk_wal_file *file)
+{
+    if (file->number_last <= scan->synced_max) return file->used;
+    uint32_t seed = sk_wal_seed(&scan->wal->identity, file->number);
+    uint64_t at = SK_WAL_HEADER_SIZE;
+    sk_wal_window_open(&scan->window, file->file, file->size);
+    while (at < file->used) {
+        sk_wal_batch_header header;
+        if (!sk_wal_scan_batch(&scan->window, seed, at, &header) || header.number > scan->synced_max) break;
+        at += sk_wal_aligned(header.size);
+    }
+    return at == SK_WAL_HEADER_SIZE ? 0 : at; // nobody vouches for the segment's header either
+}
+
 // A segment prepared and never used goes on being the next one; anything else behind the end is a torn
 // beginning.
 static int keep_or_unlink_next(sk_wal_scan *scan)
@@ -176,7 +211,7 @@ static int keep_or_unlink_next(sk_wal_scan *scan)
                         scan->end > scan->begin && file->number == scan->files[scan->end - 1].number + 1;
         int error;
         if (prepared) {
-            error = run(scan, (sk_disk_request){.op = SK_DISK_SYNC, .file = file->file});
+            error = write_again(scan, file, 0, SK_WAL_HEADER_SIZE);
             wal->next = sk_wal_segment_new(wal, file->number, file->size);
             wal->next->file = file->file;
             wal->preparing = SK_WAL_PREPARED;
@@ -195,7 +230,8 @@ static int keep_or_unlink_next(sk_wal_scan *scan)
 static int keep(sk_wal_scan *scan, sk_wal_file *file)
 {
     sk_wal *wal = scan->wal;
-    int error = run(scan, (sk_disk_request){.op = SK_DISK_SYNC, .file = file->file});
+    uint64_t doubtful = doubtful_from(scan, file);
+    int error = write_again(scan, file, doubtful < file->used ? doubtful : file->used, file->used);
     if (error) return error;
     sk_wal_segment *segment = sk_wal_segment_new(wal, file->number, file->size);
     segment->used = file->used;

@@ -156,6 +156,8 @@ static uint64_t accept(sk_wal_scan *scan, sk_wal_file *file, uint64_t offset)
     wal->chain = header.header;
     if (header.oldest > wal->oldest_sealed) wal->oldest_sealed = header.oldest;
     if (header.boot > scan->found->boot_max) scan->found->boot_max = header.boot;
+    if (header.synced > scan->synced_max) scan->synced_max = header.synced;
+    file->number_last = header.number;
     uint64_t end = offset + sk_wal_aligned(header.size);
     if (end > file->size) end = file->size; // only padding is missing: the file was cut there
     sk_slice rest = sk_slice_make(records, header.size - SK_WAL_BATCH_HEADER_SIZE);

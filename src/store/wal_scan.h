@@ -32,6 +32,7 @@ typedef struct sk_wal_file {
     bool unreadable; // in part
     uint64_t used;   // end of the last accepted batch
     uint64_t accepted;
+    uint64_t number_last; // of the last accepted batch
 } sk_wal_file;
 
 typedef struct sk_wal_evidence {
@@ -55,6 +56,7 @@ typedef struct sk_wal_scan {
     bool marked;      // wal/damaged is there
     bool began;       // the file `began` is there: a first batch was durable once
     bool first_batch; // nothing accepted yet
+    uint64_t synced_max; // the accepted batches say that all up to this one were synced
     sk_wal_window window;
 } sk_wal_scan;
 
