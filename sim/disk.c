@@ -38,7 +38,7 @@ static int64_t do_sync(sim_disk *disk, sim_file *file)
     disk->face.syncs++;
     if (disk->lying)
         disk->counts.lies++;
-    else if (!file->poisoned)
+    else
         sim_file_settle(file);
     return 0;
 }
@@ -241,7 +241,7 @@ static int64_t sync_or_fail(sim_disk *disk, const sk_disk_request *request)
     if (!error && by_rate(disk, disk->config.sync_error_ppm)) error = SK_EIO;
     if (error) {
         disk->counts.syncs_failed++;
-        file->poisoned = true;
+        file->stale_count = file->change_count;
         return error;
     }
     return do_sync(disk, file);

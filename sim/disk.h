@@ -15,9 +15,9 @@
 //   KiB; unsynced creates,
 //     renames (whole or not at all), unlinks and length changes are each kept or lost. Of the requests under
 //     way a random run from the front of each file's queue took effect.
-//   - After a failed sync the file's dirty bytes count as clean: later syncs succeed and save nothing (that
-//   is what Linux
-//     does, and why a failed sync must be final).
+//   - After a failed sync the file's dirty bytes count as clean: later syncs succeed and save nothing of them
+//     unless they are written again (that is what Linux does, and why a failed sync must be final). Killing the
+//     process does not change it.
 // `run` (start-up) executes at once; what it would have taken is added up in sim_disk_run_cost.
 #ifndef SIM_DISK_H
 #define SIM_DISK_H

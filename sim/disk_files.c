@@ -24,7 +24,7 @@ static void changes_free(sim_file *file)
         sk_free(file->changes[i].before);
         sk_free(file->changes[i].after);
     }
-    file->change_count = 0;
+    file->change_count = file->stale_count = 0;
 }
 
 void sim_file_hold(sim_file *file)
@@ -91,9 +91,37 @@ void sim_file_resize(sim_file *file, uint64_t size)
     file->changes[file->change_count++] = change;
 }
 
+// Where `into` (at `at`) meets the bytes of `saved`, it takes theirs.
+static void take_over(uint8_t *into, uint64_t at, size_t size, const sim_change *saved)
+{
+    uint64_t begin = at > saved->offset ? at : saved->offset;
+    uint64_t end_into = at + size, end_saved = saved->offset + saved->after_size;
+    uint64_t end = end_into < end_saved ? end_into : end_saved;
+    if (begin < end) memcpy(into + (begin - at), saved->after + (begin - saved->offset), (size_t)(end - begin));
+}
+
+// What was changed since the failed sync is saved; the stale changes below it stay unsaved, but for bytes that have
+// been written again since.
 void sim_file_settle(sim_file *file)
 {
-    changes_free(file);
+    if (file->stale_count == 0) {
+        changes_free(file);
+        return;
+    }
+    for (size_t i = file->stale_count; i < file->change_count; i++) {
+        sim_change *saved = &file->changes[i];
+        for (size_t k = 0; k < file->stale_count; k++) {
+            sim_change *stale = &file->changes[k];
+            if (saved->size_after > saved->size_before && stale->size_before < saved->size_after)
+                stale->size_before = saved->size_after;
+            if (saved->length) continue;
+            take_over(stale->before, stale->offset, stale->before_size, saved);
+            if (!stale->length) take_over(stale->after, stale->offset, stale->after_size, saved);
+        }
+        sk_free(saved->before);
+        sk_free(saved->after);
+    }
+    file->change_count = file->stale_count;
 }
 
 static void undo(sim_file *file, const sim_change *change)
@@ -158,7 +186,6 @@ static void crash_file(sim_disk *disk, sim_file *file)
         }
     }
     changes_free(file);
-    file->poisoned = false;
 }
 
 // ---- Names ----
@@ -361,7 +388,7 @@ static sim_file *file_copy(const sim_file *from)
     sim_file *to = sk_alloc_zeroed(sizeof *to);
     to->data = copy_of(from->data, from->size);
     to->size = to->capacity = from->size;
-    to->poisoned = from->poisoned;
+    to->stale_count = from->stale_count;
     for (size_t i = 0; i < from->change_count; i++) {
         sim_change change = from->changes[i];
         change.before = copy_of(change.before, change.before_size);

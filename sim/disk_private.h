@@ -30,7 +30,7 @@ typedef struct sim_file {
     uint64_t capacity;
     sim_change *changes;
     size_t change_count, change_capacity;
-    bool poisoned; // a sync failed: later ones save nothing
+    size_t stale_count; // of `changes`: a sync that covered them failed, and later ones take them for saved
     uint32_t references;
 } sim_file;
 

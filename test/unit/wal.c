@@ -152,6 +152,35 @@ static void D01_a_failed_sync_is_final(void **state)
     }
 }
 
+// A sync fails and the process is started again: the page cache shows bytes that no sync will save any more. What the next
+// life builds on them must survive a power cut all the same.
+static void D01_what_a_failed_sync_left_is_written_again(void **state)
+{
+    for (uint32_t n = 1; n < 40; n++) {
+        rig rig;
+        model model;
+        open_new(&rig, &model, n, 8192);
+        for (int i = 0; i < 5; i++) put(&model, &rig, 1, 300);
+        sim_disk_rule(rig.disk, SIM_DISK_FAIL, 1u << SK_DISK_SYNC, 1 + n % 8, 1, SK_EIO);
+        for (int i = 0; i < 30; i++) put(&model, &rig, 1, 300);
+        assert_int_equal(rig.failed, SK_EIO);
+        sim_disk_kill(rig.disk);
+        sk_wal_close(rig.wal);
+        sim_disk_kill(rig.disk);
+        struct rig again, third;
+        judge *judge = reopen(rig.disk, &model, &again, 8192);
+        uint64_t seen = judge->last;
+        assert_false(judge->bad);
+        sk_free(judge);
+        sim_disk_crash(rig.disk);
+        sk_wal_close(again.wal);
+        expect_whole(reopen(rig.disk, &model, &third, 8192), seen);
+        assert_false(third.found.damaged);
+        rig.wal = third.wal;
+        end(&rig, &model);
+    }
+}
+
 // Request n of every kind fails, once or for ever: what was reported is there, at both of the next two starts.
 static void D10_D11_every_request_fails(void **state)
 {
@@ -539,6 +568,7 @@ int main(void)
         cmocka_unit_test(R20_nothing_is_durable_before_its_sync),
         cmocka_unit_test(R21_what_recovery_saw_is_synced_before_anybody_acts),
         cmocka_unit_test(D01_a_failed_sync_is_final),
+        cmocka_unit_test(D01_what_a_failed_sync_left_is_written_again),
         cmocka_unit_test(D10_D11_every_request_fails),
         cmocka_unit_test(D25_a_full_disk_can_be_freed),
         cmocka_unit_test(D25_waiting_for_room),
