@@ -2,7 +2,6 @@
 // (E13).
 #include "node/command/family.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include "node/state.h"
@@ -103,21 +102,37 @@ static bool present(const sk_client *client)
     return client->handle && !client->closing;
 }
 
+static void append_number(sk_buffer *out, const char *name, uint64_t value)
+{
+    sk_buffer_append_text(out, name);
+    out->size += sk_number_format(sk_buffer_reserve(out, SK_NUMBER_SIZE_MAX), (int64_t)value);
+}
+
+static void append_text(sk_buffer *out, const char *name, const char *value)
+{
+    sk_buffer_append_text(out, name);
+    sk_buffer_append_text(out, value);
+}
+
 // Redis's fields, and only those: some clients refuse a name that they do not know. What is left out is not
-// known here.
+// known here. Not printf: ten thousand clients are shown in one go.
 static void append_client(const sk_client *client, sk_buffer *out)
 {
     const sk_node *node = client->node;
-    sk_buffer_printf(out,
-                     "id=%" PRIu64 " addr=%s laddr=%s name=%s age=%" PRIu64 " idle=%" PRIu64
-                     " flags=%s db=%" PRIu32
-                     " sub=0 psub=0 ssub=0 multi=-1 obl=0 oll=0 omem=%zu events=r cmd=%s"
-                     " user=default redir=-1 resp=%u lib-name=%s lib-ver=%s\n",
-                     client->id, client->address, node->config.client_address, client->name,
-                     (node->now - client->opened) / SK_S, (node->now - client->active) / SK_S,
-                     client->wait_until || client->job ? "b" : "N", client->selected, client->out.size,
-                     client->last_command ? client->last_command->name : "NULL", (unsigned)client->resp,
-                     client->library, client->library_version);
+    append_number(out, "id=", client->id);
+    append_text(out, " addr=", client->address);
+    append_text(out, " laddr=", node->config.client_address);
+    append_text(out, " name=", client->name);
+    append_number(out, " age=", (node->now - client->opened) / SK_S);
+    append_number(out, " idle=", (node->now - client->active) / SK_S);
+    append_text(out, " flags=", client->wait_until || client->job ? "b" : "N");
+    append_number(out, " db=", client->selected);
+    append_number(out, " sub=0 psub=0 ssub=0 multi=-1 obl=0 oll=0 omem=", client->out.size);
+    append_text(out, " events=r cmd=", client->last_command ? client->last_command->name : "NULL");
+    append_number(out, " user=default redir=-1 resp=", client->resp);
+    append_text(out, " lib-name=", client->library);
+    append_text(out, " lib-ver=", client->library_version);
+    sk_buffer_append_byte(out, '\n');
 }
 
 static void reply_text(sk_node_call *call, const sk_buffer *text)
