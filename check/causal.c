@@ -176,8 +176,8 @@ static void add_edges(causal *c)
     for (uint32_t i = 0; i < c->count; i++) {
         const node *at = &c->nodes[i];
         uint32_t before = at->place ? i - 1 : at->operation->ok ? NO_ONE : before_open(c, at);
-        if (before != NO_ONE) sk_graph_add(&c->graph, before, i, SESSION);
-        if (at->writer < INITIAL) sk_graph_add(&c->graph, at->writer, i, READS_FROM);
+        if (before != NO_ONE) sk_graph_add(&c->graph, before, i, SESSION, 0);
+        if (at->writer < INITIAL) sk_graph_add(&c->graph, at->writer, i, READS_FROM, 0);
     }
     sk_graph_seal(&c->graph);
 }

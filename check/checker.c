@@ -7,6 +7,7 @@
 #include "check/convergence.h"
 #include "check/linear.h"
 #include "check/sequential.h"
+#include "check/transactions.h"
 
 static const char *const names[SK_CONSISTENCY_COUNT] = {
     [SK_CONSISTENCY_LINEARIZABLE] = "linearizable",
@@ -54,6 +55,18 @@ int sk_checker_choose(sk_checker *checker, const char *model, const char *consis
     return 0;
 }
 
+static void check_transactions(sk_consistency consistency, const sk_check_history *history, const sk_check_limits *limits,
+                               sk_report *report)
+{
+    switch (consistency) {
+    case SK_CONSISTENCY_SERIALIZABLE: sk_check_transactions(history, SK_ORDER_ANY, limits, report); return;
+    case SK_CONSISTENCY_SEQUENTIAL: sk_check_transactions(history, SK_ORDER_PROCESS, limits, report); return;
+    case SK_CONSISTENCY_LINEARIZABLE:
+    case SK_CONSISTENCY_STRICT_SERIALIZABLE: sk_check_transactions(history, SK_ORDER_REALTIME, limits, report); return;
+    default: sk_report_set(report, SK_VERDICT_UNKNOWN, "%s of list-append is not checked", names[consistency]); return;
+    }
+}
+
 void sk_checker_run(const sk_checker *checker, const sk_check_history *history, const sk_check_limits *limits,
                     sk_report *report)
 {
@@ -62,7 +75,7 @@ void sk_checker_run(const sk_checker *checker, const sk_check_history *history, 
         return;
     }
     if (!checker->model) {
-        sk_report_set(report, SK_VERDICT_UNKNOWN, "transactions cannot be checked");
+        check_transactions(checker->consistency, history, limits, report);
         return;
     }
     switch (checker->consistency) {

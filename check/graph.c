@@ -23,7 +23,7 @@ void sk_graph_deinit(sk_graph *graph)
     *graph = (sk_graph){0};
 }
 
-void sk_graph_add(sk_graph *graph, uint32_t from, uint32_t to, uint32_t kind)
+void sk_graph_add(sk_graph *graph, uint32_t from, uint32_t to, uint32_t kind, uint32_t note)
 {
     SK_ASSERT(from < graph->node_count && to < graph->node_count && !graph->begin);
     if (from == to) return;
@@ -31,7 +31,7 @@ void sk_graph_add(sk_graph *graph, uint32_t from, uint32_t to, uint32_t kind)
         graph->edge_capacity = graph->edge_capacity ? graph->edge_capacity * 2 : 256;
         graph->edges = sk_realloc(graph->edges, graph->edge_capacity * sizeof *graph->edges);
     }
-    graph->edges[graph->edge_count++] = (sk_graph_edge){.from = from, .to = to, .kind = kind};
+    graph->edges[graph->edge_count++] = (sk_graph_edge){.from = from, .to = to, .kind = kind, .note = note};
 }
 
 static int compare_edges(const void *a, const void *b)

@@ -9,6 +9,7 @@
 typedef struct sk_graph_edge {
     uint32_t from, to;
     uint32_t kind; // one bit
+    uint32_t note; // the caller's
 } sk_graph_edge;
 
 typedef struct sk_graph {
@@ -25,7 +26,7 @@ typedef struct sk_cycle {
 
 void sk_graph_init(sk_graph *graph, uint32_t node_count);
 void sk_graph_deinit(sk_graph *graph);
-void sk_graph_add(sk_graph *graph, uint32_t from, uint32_t to, uint32_t kind);
+void sk_graph_add(sk_graph *graph, uint32_t from, uint32_t to, uint32_t kind, uint32_t note); // from itself to itself: none
 void sk_graph_seal(sk_graph *graph); // sorts; nothing is added afterwards
 // A shortest cycle of edges of `kinds`, with exactly one edge of `once` (0: without such a wish). The search for a shortest one is
 // bounded; beyond that any cycle will do. False: there is none. One may be overlooked only with `once`, when the bound is reached:
