@@ -336,6 +336,34 @@ static void a_lost_append_is_noticed_soon(void **state)
     cluster_close(c);
 }
 
+static void a_follower_that_lost_sight_is_answered_at_once(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    cluster_link(c, 2, 1, false);
+    cluster_campaign(c, 2);
+    cluster_settle(c); // no time passes
+    assert_int_equal(status_of(c, 2).leader, 1);
+    assert_int_equal(status_of(c, 1).role, SK_ROLE_LEADER);
+    cluster_close(c);
+}
+
+static void a_read_through_a_follower_brings_the_commit_with_it(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    cluster_submit(c, 1, "x");
+    cluster_settle(c);
+    assert_true(status_of(c, 2).committed < status_of(c, 1).committed);
+    uint64_t read = cluster_read(c, 2);
+    cluster_settle(c); // no time passes
+    assert_int_equal(c->ends[read].kind, END_QUERIED);
+    assert_int_equal(c->ends[read].position, status_of(c, 1).committed);
+    cluster_close(c);
+}
+
 // ---- Limits ----
 
 static void too_many_pending_are_refused_as_busy(void **state)
@@ -549,6 +577,8 @@ int main(void)
         cmocka_unit_test(followers_in_step_are_sent_the_same_bytes),
         cmocka_unit_test(a_broken_link_goes_on_where_it_was_acknowledged),
         cmocka_unit_test(a_lost_append_is_noticed_soon),
+        cmocka_unit_test(a_follower_that_lost_sight_is_answered_at_once),
+        cmocka_unit_test(a_read_through_a_follower_brings_the_commit_with_it),
         cmocka_unit_test(too_many_pending_are_refused_as_busy),
         cmocka_unit_test(a_full_window_is_busy_and_recovers),
         cmocka_unit_test(bytes_from_outside_are_never_believed),

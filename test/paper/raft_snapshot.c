@@ -83,6 +83,14 @@ static void N01_a_tail_of_newer_terms_is_void_too(void **state)
     cluster_kill(c, 2); // the truncate record is lost
     cluster_start(c, 2, false);
     assert_int_equal(status_of(c, 2).last, 5);
+    assert_int_equal(status_of(c, 2).first, 1); // what betrays the tail stays until the truncation is on disk
+    entries_to(c, 2, 1, 4, (sk_raft_position){5, 2}, 0, 2); // new ones in its place
+    cluster_durable(c, 2);
+    assert_int_equal(status_of(c, 2).first, 6);
+    cluster_kill(c, 2);
+    cluster_start(c, 2, false);
+    assert_int_equal(status_of(c, 2).last, 7);
+    assert_int_equal(sk_raft_log_term(&raft_of(c, 2)->log, 7), 4);
     cluster_close(c);
 }
 

@@ -562,7 +562,7 @@ static void cluster_durable_upto(cluster *c, sk_node_id id, uint64_t number)
         slice_drop(m->held[gone].bytes);
         gone++;
     }
-    memmove(m->held, m->held + gone, (m->held_count - gone) * sizeof *m->held);
+    if (gone) memmove(m->held, m->held + gone, (m->held_count - gone) * sizeof *m->held);
     m->held_count -= gone;
     cluster_step(c, id, (sk_event){.kind = SK_EVENT_DURABLE, .durable.number = number});
 }

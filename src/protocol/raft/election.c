@@ -204,6 +204,8 @@ void sk_raft_on_prevote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft
                               .term = raft->term,
                               .attempt = message->attempt};
     sk_raft_send(raft, from->id, &answer, 0, SK_SEND_URGENT);
+    if (raft->role == SK_RAFT_LEADER)
+        sk_raft_heartbeat_to(raft, from); // it has lost sight of us: no need to wait
 }
 
 // A newer term in the answer has already made us a follower of it: so a replica left behind catches up (R11).

@@ -76,10 +76,15 @@ static void release_oldest(sk_raft_log *log, uint64_t upto)
     while (log->oldest && log->oldest->last <= upto) chunk_release(log, log->oldest);
 }
 
-static void release_newest(sk_raft_log *log, uint64_t from)
+// `payload`: of the first entry given up that has one.
+static void release_newest(sk_raft_log *log, uint64_t from, sk_slice payload)
 {
     while (log->newest && log->newest->first >= from) chunk_release(log, log->newest);
-    if (log->newest && log->newest->last >= from) log->newest->last = from - 1;
+    sk_raft_chunk *chunk = log->newest;
+    if (!chunk || chunk->last < from) return;
+    SK_ASSERT(payload.data >= chunk->data && payload.data < chunk->data + chunk->used);
+    chunk->last = from - 1;
+    chunk->used = (size_t)(payload.data - chunk->data);
 }
 
 // ---- The log ----
@@ -192,8 +197,10 @@ sk_raft_entry *sk_raft_log_append(sk_raft_log *log, uint64_t term, uint64_t reco
 void sk_raft_log_truncate(sk_raft_log *log, uint64_t index)
 {
     SK_ASSERT(index > log->floor.index);
+    sk_slice payload = sk_slice_make(NULL, 0);
     while (log->last >= index && log->window.count) {
         sk_raft_entry *entry = sk_ring_at(&log->window, log->window.count - 1);
+        if (entry->payload.size) payload = entry->payload;
         log->bytes -= cost(entry->payload.size);
         uint64_t size = entry->payload.size;
         log->bytes_since_base -= size < log->bytes_since_base ? size : log->bytes_since_base;
@@ -203,7 +210,7 @@ void sk_raft_log_truncate(sk_raft_log *log, uint64_t index)
     if (log->last >= index) log->last = index - 1; // below the window: on disk only
     while (log->runs.count && run_at(log, log->runs.count - 1)->first >= index)
         sk_ring_pop_back(&log->runs, 1);
-    release_newest(log, index);
+    release_newest(log, index, payload);
     if (log->durable > log->last) log->durable = log->last;
 }
 

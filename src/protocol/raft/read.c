@@ -196,5 +196,7 @@ void sk_raft_on_read_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_
         read->answered = true;
         raft->reads_answered++;
     }
+    sk_raft_commit_learn(
+        raft, message->read_index); // the leader has committed it: no need to wait for its next message
     sk_raft_reads_settle(raft);
 }

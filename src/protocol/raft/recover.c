@@ -70,6 +70,13 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
         raft->term = last_term;
         raft->vote = 0;
     }
+    if (raft->void_tail) { // said on disk before anything new stands in its place (docs/raft.md, C5)
+        uint64_t above = raft->log.base.index + 1;
+        sk_raft_persist(raft, SK_RECORD_TRUNCATE, above, raft->log.base.term, sk_slice_make(NULL, 0));
+        raft->void_tail = false;
+        raft->base_record = raft->record_last;
+        raft->base_shown = 0;
+    }
     bool newly = (damaged || behind) && !raft->recovering;
     if (newly) raft->recovering = true;
     if (newly || behind) sk_raft_state_changed(raft);

@@ -89,6 +89,10 @@ void sk_raft_snapshot_received(sk_raft_replica *raft, sk_raft_position position)
         sk_raft_ignore(raft, SK_RAFT_IGNORE_snapshot_old); // N02
         return;
     }
+    if (!held && position.index <= raft->commit) {
+        sk_raft_halt(raft, "a snapshot contradicts what is committed");
+        return;
+    }
     if (position.term > raft->term) sk_raft_become_follower(raft, position.term, 0);
     skip_to(raft, position.index);
     if (held) { // what we have behind it stays (paper fig. 13, 6)
