@@ -85,6 +85,22 @@ const uint8_t *sk_wal_scan_batch(sk_wal_window *window, uint32_t seed, uint64_t 
     return sk_wal_batch_body_valid(out, seed, body) ? records : NULL;
 }
 
+// The next place, from `offset` on, where a batch could begin; the end of the file if there is none. Most of what is looked
+// through is zeros.
+static uint64_t next_magic(sk_wal_window *window, uint64_t offset)
+{
+    static const uint8_t magic[4] = {'S', 'K', 'W', 'B'};
+    while (offset + SK_WAL_BATCH_HEADER_SIZE <= window->size) {
+        uint64_t left = window->size - offset;
+        size_t piece = left < READ_PIECE ? (size_t)left : READ_PIECE;
+        const uint8_t *bytes = sk_wal_window_get(window, offset, piece);
+        for (size_t i = 0; i + sizeof magic <= piece; i += 8)
+            if (memcmp(bytes + i, magic, sizeof magic) == 0) return offset + i;
+        offset += sk_wal_aligned(piece);
+    }
+    return window->size;
+}
+
 static void rescue_states(sk_wal *wal, const sk_wal_batch_header *header, const uint8_t *records)
 {
     sk_slice rest = sk_slice_make(records, header->size - SK_WAL_BATCH_HEADER_SIZE);
@@ -100,8 +116,8 @@ void sk_wal_scan_evidence(sk_wal_scan *scan, sk_wal_file *file, uint64_t offset,
     uint32_t seed = sk_wal_seed(&scan->wal->identity, file->number);
     sk_wal_window *window = &scan->window;
     sk_wal_window_open(window, file->file, file->size);
-    offset = sk_wal_aligned(offset);
-    while (offset + SK_WAL_BATCH_HEADER_SIZE <= file->size) {
+    for (offset = next_magic(window, sk_wal_aligned(offset)); offset + SK_WAL_BATCH_HEADER_SIZE <= file->size;
+         offset = next_magic(window, offset)) {
         sk_wal_batch_header header;
         const uint8_t *records = sk_wal_scan_batch(window, seed, offset, &header);
         if (!records) {
