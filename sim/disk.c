@@ -491,7 +491,12 @@ static void overtake(sim_disk *disk)
         sk_disk_request ghost = *request;
         bool effective = ghost.op != SK_DISK_READ && ghost.op != SK_DISK_OPEN && ghost.op != SK_DISK_LIST &&
                          ghost.op != SK_DISK_CLOSE;
-        bool whole = sk_prng_chance(&disk->prng, 1, 2);
+        uint64_t lot = sk_prng_below(&disk->prng, 3);
+        bool whole = lot > 0;
+        if (lot == 1) { // done, but the sync that it asks for was not
+            ghost.sync = false;
+            if (ghost.op == SK_DISK_SYNC || ghost.op == SK_DISK_SYNC_FOLDER) effective = false;
+        }
         if (effective && !disk->halted) sim_execute(disk, &ghost, !whole);
         if (whole) continue;
         for (size_t j = i + 1; j < disk->queue_count; j++)

@@ -125,6 +125,7 @@ void sk_wal_scan_evidence(sk_wal_scan *scan, sk_wal_file *file, uint64_t offset,
             continue;
         }
         out->any = true;
+        if (header.number == scan->wal->number + 1) out->next = true;
         if (header.number > out->number_max) out->number_max = header.number;
         if (header.synced > out->synced_max) out->synced_max = header.synced;
         if (header.oldest > out->oldest_max) out->oldest_max = header.oldest;
@@ -304,7 +305,7 @@ static bool was_durable(sk_wal_scan *scan, uint64_t oldest)
         if (file->number != ++number) return true;            // E5
         if (file->whole && i > scan->end) return true;        // E2
     }
-    return evidence.any && evidence.synced_max > scan->wal->number; // E1
+    return evidence.next || evidence.synced_max > scan->wal->number; // E7, E1
 }
 
 static void describe(sk_wal_scan *scan)

@@ -4,10 +4,15 @@
 // one before by number and chain. The scan stops at the first place where nothing can be accepted; expected
 // number there: k.
 //
-// Was batch k durable? Then the damage is interior. It was, if (E1) a valid batch behind the stop says synced
-// >= k; (E2) a whole header stands behind a segment of which no batch was accepted (wal_format.h says why);
-// (E3) a header is whole and not in its own file; (E4) bytes there could not be read; (E5) a segment number
-// is missing. Otherwise it is a torn tail.
+// Was batch k durable, or was something else written where the scan accepted? Then the damage is interior:
+//   E1  a valid batch behind the stop says synced >= k
+//   E2  a whole header stands behind a segment of which no batch was accepted (wal_format.h says why)
+//   E3  a header is whole and not in its own file
+//   E4  bytes there could not be read
+//   E5  a segment number is missing
+//   E6  nothing at all was accepted, and the file `began` says that there has been a log
+//   E7  there is a valid batch k, and it does not follow what was accepted
+// Otherwise it is a torn tail.
 #ifndef SK_STORE_WAL_SCAN_H
 #define SK_STORE_WAL_SCAN_H
 
@@ -40,6 +45,7 @@ typedef struct sk_wal_evidence {
     uint64_t number_max;
     uint64_t synced_max;
     uint64_t oldest_max;
+    bool next; // a batch with the number that was expected
 } sk_wal_evidence;
 
 typedef struct sk_wal_scan {

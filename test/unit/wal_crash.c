@@ -149,6 +149,36 @@ static void D14_recovery_itself_crashes(void **state)
     print_message("%llu recoveries\n", (unsigned long long)images);
 }
 
+// Everything is released, then the log rolls: a crash in between is a torn tail, and no reason to miss the old segments (I6).
+static void a_roll_after_everything_was_released(void **state)
+{
+    for (uint64_t seed = 1; seed <= times(20); seed++) {
+        model model;
+        model_init(&model);
+        rig rig;
+        rig_init(&rig, disk_new(seed), 8192);
+        assert_int_equal(rig_open(&rig, &model, NULL, NULL), 0);
+        for (int i = 0; i < 12; i++) {
+            append_state(&model, &rig, 1, seed);
+            append_entry(&model, &rig, 1, 580);
+            sk_wal_flush(rig.wal);
+            rig_drain(&rig);
+        }
+        sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1]);
+        append_entry(&model, &rig, 1, 4000);
+        sk_wal_flush(rig.wal);
+        uint64_t step = 0;
+        do {
+            for (uint64_t draw = 0; draw < 6; draw++)
+                judge_image(rig.disk, &model, &rig, seed, step, draw, 0);
+            step++;
+        } while (sim_disk_step(rig.disk));
+        rig_close(&rig);
+        sim_disk_close(rig.disk);
+        model_deinit(&model);
+    }
+}
+
 // Many lives on one disk: each goes on where the one before was cut.
 static void lives_one_after_another(void **state)
 {
@@ -194,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(G08_crash_at_every_request),
         cmocka_unit_test(D14_recovery_itself_crashes),
+        cmocka_unit_test(a_roll_after_everything_was_released),
         cmocka_unit_test(lives_one_after_another),
     };
     return cmocka_run_group_tests_name("wal_crash", tests, NULL, NULL);
