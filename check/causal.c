@@ -221,6 +221,22 @@ static void index_writes(causal *c)
 
 // ---- What is wrong ----
 
+// How `from`, number `after` in the report, came before the reader, number `at`.
+static void report_way(causal *c, uint32_t from, uint32_t reader, uint32_t after, uint32_t at)
+{
+    sk_cycle way;
+    if (!sk_graph_find_way(&c->graph, from, reader, SESSION | READS_FROM, &way)) return;
+    for (size_t i = 0; i < way.count; i++) {
+        bool session = way.edges[i]->kind == SESSION, last = i + 1 == way.count;
+        const sk_check_operation *next = c->nodes[way.edges[i]->to].operation;
+        uint32_t to = last ? at : sk_report_add(c->report, next, SK_MARK_CONCURRENT, 0);
+        sk_report_add_edge(c->report, after, to, session ? "then" : "read by");
+        sk_report_line(c->report, session ? "    then             " : "    read by          ", next);
+        after = to;
+    }
+    sk_cycle_deinit(&way);
+}
+
 // `later` is named at the end of the sentence that `what` begins.
 static bool violated(causal *c, uint32_t reader, uint32_t writer, uint32_t later, const char *what)
 {
@@ -247,8 +263,8 @@ static bool violated(causal *c, uint32_t reader, uint32_t writer, uint32_t later
     if (other) {
         uint32_t after = sk_report_add(report, other, SK_MARK_CONCURRENT, 0);
         if (from) sk_report_add_edge(report, from, after, "before");
-        sk_report_add_edge(report, after, at, "before");
         sk_report_line(report, "  but before it came ", other);
+        report_way(c, later, reader, after, at);
     }
     return false;
 }

@@ -224,6 +224,35 @@ static void find_with_one(finder *f, uint32_t kinds, uint32_t once, sk_cycle *cy
     }
 }
 
+static void finder_init(finder *f, const sk_graph *graph, const uint32_t *component)
+{
+    size_t size = (size_t)graph->node_count + 1;
+    *f = (finder){.graph = graph, .component = component, .queue = sk_alloc(size * sizeof *f->queue)};
+    f->came = sk_alloc(size * sizeof *f->came);
+    f->round = sk_alloc_zeroed(size * sizeof *f->round);
+}
+
+static void finder_deinit(finder *f)
+{
+    sk_free(f->queue);
+    sk_free(f->came);
+    sk_free(f->round);
+}
+
+bool sk_graph_find_way(const sk_graph *graph, uint32_t from, uint32_t to, uint32_t kinds, sk_cycle *way)
+{
+    SK_ASSERT(graph->begin && from != to);
+    *way = (sk_cycle){0};
+    uint32_t *together = sk_alloc_zeroed(((size_t)graph->node_count + 1) * sizeof *together);
+    finder f;
+    finder_init(&f, graph, together);
+    size_t length = find_way(&f, from, to, kinds, SIZE_MAX);
+    if (length) keep(way, &f, to, length, NULL);
+    finder_deinit(&f);
+    sk_free(together);
+    return length > 0;
+}
+
 bool sk_graph_find_cycle(const sk_graph *graph, uint32_t kinds, uint32_t once, sk_cycle *cycle)
 {
     SK_ASSERT(graph->begin);
@@ -231,15 +260,11 @@ bool sk_graph_find_cycle(const sk_graph *graph, uint32_t kinds, uint32_t once, s
     uint32_t count;
     uint32_t *component = find_components(graph, kinds | once, &count);
     if (count) {
-        size_t size = (size_t)graph->node_count + 1;
-        finder f = {.graph = graph, .component = component, .queue = sk_alloc(size * sizeof *f.queue)};
-        f.came = sk_alloc(size * sizeof *f.came);
-        f.round = sk_alloc_zeroed(size * sizeof *f.round);
+        finder f;
+        finder_init(&f, graph, component);
         if (once) find_with_one(&f, kinds, once, cycle);
         else find_plain(&f, kinds, cycle);
-        sk_free(f.queue);
-        sk_free(f.came);
-        sk_free(f.round);
+        finder_deinit(&f);
     }
     sk_free(component);
     return cycle->count > 0;

@@ -19,7 +19,7 @@ typedef struct sk_graph {
     size_t *begin; // node_count + 1; set by sk_graph_seal
 } sk_graph;
 
-typedef struct sk_cycle {
+typedef struct sk_cycle { // or a way, whose end is not its beginning
     const sk_graph_edge **edges; // each begins where the one before ends; released by sk_cycle_deinit
     size_t count;
 } sk_cycle;
@@ -32,6 +32,8 @@ void sk_graph_seal(sk_graph *graph); // sorts; nothing is added afterwards
 // bounded; beyond that any cycle will do. False: there is none. One may be overlooked only with `once`, when the bound is reached:
 // ask for it without `once` too.
 bool sk_graph_find_cycle(const sk_graph *graph, uint32_t kinds, uint32_t once, sk_cycle *cycle);
+// A shortest way from `from` to another node `to`, in the same form. False: there is none.
+bool sk_graph_find_way(const sk_graph *graph, uint32_t from, uint32_t to, uint32_t kinds, sk_cycle *way);
 // An order of all nodes that every edge of `kinds` agrees with, into order[node_count]. False: a cycle forbids it.
 bool sk_graph_sort(const sk_graph *graph, uint32_t kinds, uint32_t *order);
 void sk_cycle_deinit(sk_cycle *cycle);

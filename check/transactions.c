@@ -105,8 +105,8 @@ void sk_check_transactions(const sk_check_history *history, enum sk_transaction_
     sk_txns txns;
     if (sk_txns_read(&txns, history, report) && sk_txns_check_reads(&txns) && 
         sk_txns_check_cycles(&txns, history, order, limits->memory)) {
-        sk_report_set(report, SK_VERDICT_HOLDS, "%s as far as the reads tell: %u transactions, %u keys", names[order],
-                      txns.count, txns.keys.count);
+        sk_report_set(report, SK_VERDICT_HOLDS, "%s as far as the reads tell: %u transactions, %u %s", names[order],
+                      txns.count, txns.keys.count, txns.keys.count == 1 ? "key" : "keys");
     }
     sk_txns_deinit(&txns);
 }

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/time.h"
 #include "check/checker.h"
+#include "check/picture.h"
 #include "cli/cli.h"
 
 enum { SECONDS = 60, MEMORY_MB = 1024, UNKNOWN = 2 };
@@ -20,6 +21,7 @@ static const sk_flag flags[] = {
     {"--keyed", NULL, NULL, "values are [key value] pairs"},
     {"--seconds", NULL, "S", "give up after this long, a file (default 60)"},
     {"--memory", NULL, "MB", "give up beyond this, a file (default 1024)"},
+    {"--html", NULL, "FILE", "write a page with a picture of what was found"},
 };
 
 typedef struct checking {
@@ -27,6 +29,8 @@ typedef struct checking {
     sk_check_history_options options;
     unsigned long seconds, memory_mb;
     time_t deadline;
+    const char *page_path; // NULL: no page is wanted
+    sk_buffer page;
 } checking;
 
 static bool late(void *context)
@@ -79,6 +83,12 @@ static sk_verdict check_file(checking *what, const char *path)
         sk_checker_run(&what->checker, &history, &limits, &report);
     }
     print_report(path, &report);
+    if (what->page_path) {
+        char checked[80];
+        snprintf(checked, sizeof checked, "%s, %s", what->checker.model ? what->checker.model->name : "list-append",
+                 sk_consistency_name(what->checker.consistency));
+        sk_picture_add(&what->page, path, checked, &report);
+    }
     sk_verdict verdict = report.verdict;
     sk_report_deinit(&report);
     sk_check_history_deinit(&history);
@@ -92,6 +102,7 @@ static int read_flags(const sk_arguments *arguments, checking *what)
     const char *seconds = sk_cli_value(arguments, "--seconds"), *memory = sk_cli_value(arguments, "--memory");
     const char *problem;
     *what = (checking){.seconds = SECONDS, .memory_mb = MEMORY_MB};
+    what->page_path = sk_cli_value(arguments, "--html");
     what->options.keyed = sk_cli_value(arguments, "--keyed") != NULL;
     if (!model) return sk_cli_usage(arguments->verb, "--model is needed: %s", sk_model_names());
     if (!arguments->count) return sk_cli_usage(arguments->verb, "no history is given");
@@ -104,17 +115,30 @@ static int read_flags(const sk_arguments *arguments, checking *what)
     return 0;
 }
 
+static int write_page(checking *what)
+{
+    sk_picture_end(&what->page);
+    FILE *file = fopen(what->page_path, "wb");
+    bool written = file && fwrite(what->page.data, 1, what->page.size, file) == what->page.size;
+    if (file && fclose(file)) written = false;
+    if (!written) fprintf(stderr, "skein check: %s cannot be written\n", what->page_path);
+    sk_buffer_deinit(&what->page);
+    return written ? 0 : SK_EXIT_CANNOT_CREATE;
+}
+
 static int run(const sk_arguments *arguments)
 {
     checking what;
     int code = read_flags(arguments, &what);
     if (code) return code;
     bool violated = false, unknown = false;
+    if (what.page_path) sk_picture_begin(&what.page);
     for (int i = 0; i < arguments->count; i++) {
         sk_verdict verdict = check_file(&what, arguments->list[i]);
         violated |= verdict == SK_VERDICT_VIOLATED;
         unknown |= verdict == SK_VERDICT_UNKNOWN;
     }
+    if (what.page_path && write_page(&what)) return SK_EXIT_CANNOT_CREATE;
     return violated ? SK_EXIT_FAILED : unknown ? UNKNOWN : SK_EXIT_OK;
 }
 
@@ -126,7 +150,8 @@ const sk_verb sk_verb_check = {
             "one line for each: FILE: holds|violated|unknown REASON. What nothing explains goes to the standard error, with\n"
             "what ran at the same time and the states that were possible before.\n"
             "\n"
-            "Exit codes: 0 all hold, 1 one is violated, 2 one is unknown or unreadable (and none violated).\n",
+            "Exit codes: 0 all hold, 1 one is violated, 2 one is unknown or unreadable (and none violated).\n"
+            "docs/check.md says what the models and consistencies are.\n",
     .flags = flags,
     .flag_count = sizeof flags / sizeof *flags,
     .run = run,
