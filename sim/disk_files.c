@@ -112,8 +112,8 @@ void sim_file_settle(sim_file *file)
         sim_change *saved = &file->changes[i];
         for (size_t k = 0; k < file->stale_count; k++) {
             sim_change *stale = &file->changes[k];
-            if (saved->size_after > saved->size_before && stale->size_before < saved->size_after)
-                stale->size_before = saved->size_after;
+            uint64_t end = saved->length ? saved->size_after : saved->offset + saved->after_size;
+            if (stale->size_before < end) stale->size_before = end; // bytes that are saved are within the file
             if (saved->length) continue;
             take_over(stale->before, stale->offset, stale->before_size, saved);
             if (!stale->length) take_over(stale->after, stale->offset, stale->after_size, saved);
