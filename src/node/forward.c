@@ -50,6 +50,12 @@ void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t boot, uint64
     sk_forward_answer(space, origin, boot, number, why, sk_slice_make(NULL, 0));
 }
 
+void sk_forward_gap(sk_space *space, sk_node_id origin)
+{
+    sk_forwarding *forward = forwarding(space, origin);
+    if (forward) forward->accept = 0;
+}
+
 void sk_forward_peer_up(sk_space *space, sk_node_id id)
 {
     sk_forwarding *peer = forwarding(space, id);
@@ -80,7 +86,10 @@ void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload)
             sk_forward_answer(space, from, peer->boot, number, SK_EPROTOCOL, sk_slice_make(NULL, 0));
             return;
         }
-        if (number >= forward->accept) forward->accept = number + 1;
+        // Submitted in this term of office already, so in the log: another copy would only make the log longer, most of all
+        // when it is slow. The origin gets its answer when the entry is applied, here or there.
+        if (forward->accept && number < forward->accept) continue;
+        forward->accept = number + 1;
         sk_space_order(space, from, peer->boot, number, answered, resp, command);
     }
 }

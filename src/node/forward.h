@@ -4,6 +4,7 @@
 //   ANSWER    varint: the origin's boot; then items: varint number, varint verdict (0: answered, else minus the SK_E* code),
 //             and for an answered one the sized reply
 //
+// A number is submitted once in a term of office, however often it comes, unless the log refused it.
 // Nothing is forwarded twice: who receives a FORWARD and does not lead refuses it, and the origin looks for the leader.
 #ifndef SK_NODE_FORWARD_H
 #define SK_NODE_FORWARD_H
@@ -24,6 +25,8 @@ void sk_forward_answered(sk_space *space, sk_node_id from, sk_slice payload); //
 // To the process that asked: numbers begin anew with every boot, so an answer for an earlier one is dropped.
 void sk_forward_answer(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int verdict, sk_slice reply);
 void sk_forward_refuse(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, int why);
+// An entry of this origin was applied out of turn: what is missing may be submitted again.
+void sk_forward_gap(sk_space *space, sk_node_id origin);
 void sk_forward_flush(sk_space *space); // end of turn
 void sk_forward_peer_up(sk_space *space, sk_node_id peer);
 

@@ -234,7 +234,8 @@ void sk_origin_turn(sk_space *space)
         origin->sent_count = 0;
         origin->paused = false;
     } else if (origin->resend_at <= now) {
-        if (!origin->paused && origin->sent_count) {
+        // Frames to a leader elsewhere may be lost; what we order ourselves is in the log until we lose office.
+        if (!origin->paused && origin->sent_count && leader != space->node->identity.node) {
             origin->sent_count = 0;
             origin->resends++;
         }

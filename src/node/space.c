@@ -165,6 +165,7 @@ static void answer_origin(sk_space *space, const sk_envelope *envelope, bool ord
         else sk_origin_answer(space, envelope->number, reply);
         return;
     }
+    if (gap) sk_forward_gap(space, envelope->origin);
     // A reply that was not kept says less than what its origin will find when it applies the entry itself.
     if (ordered_here && (gap || sk_session_reply_kept(reply)))
         sk_forward_answer(space, envelope->origin, envelope->boot, envelope->number, gap ? SK_EPROTOCOL : 0, reply);
