@@ -274,8 +274,10 @@ void sk_computer_start(sk_computer *computer)
         SK_TRACE(&world->trace, "node %" PRIu32 " cannot start: %s %s", computer->id, sk_error_name(error),
                  problem);
         computer->node = NULL;
-        if (sim_disk_halted(computer->platter)) sim_disk_crash(computer->platter);
-        else sim_disk_kill(computer->platter);
+        if (sim_disk_halted(computer->platter))
+            sim_disk_crash(computer->platter);
+        else
+            sim_disk_kill(computer->platter);
         sk_computer_restart_at(computer,
                                world->now + 10 * SK_MS + sk_prng_below(&computer->prng, 500 * SK_MS));
         return;
@@ -316,7 +318,8 @@ void sk_computer_kill(sk_computer *computer, bool power)
         sim_disk_crash(computer->platter);
     else
         sim_disk_kill(computer->platter);
-    sim_disk_rules_clear(computer->platter); // a read that fails at start is damage (see atlas.h), not an error
+    sim_disk_rules_clear(
+        computer->platter); // a read that fails at start is damage (see atlas.h), not an error
     sk_network_stopped(world->network, computer->id);
     sk_clients_stopped(world->clients, computer->id);
     sk_checks_stopped(world->checks, computer->id);

@@ -97,7 +97,8 @@ static void take_over(uint8_t *into, uint64_t at, size_t size, const sim_change 
     uint64_t begin = at > saved->offset ? at : saved->offset;
     uint64_t end_into = at + size, end_saved = saved->offset + saved->after_size;
     uint64_t end = end_into < end_saved ? end_into : end_saved;
-    if (begin < end) memcpy(into + (begin - at), saved->after + (begin - saved->offset), (size_t)(end - begin));
+    if (begin < end)
+        memcpy(into + (begin - at), saved->after + (begin - saved->offset), (size_t)(end - begin));
 }
 
 // What was changed since the failed sync is saved; the stale changes below it stay unsaved, but for bytes that have
@@ -113,7 +114,8 @@ void sim_file_settle(sim_file *file)
         for (size_t k = 0; k < file->stale_count; k++) {
             sim_change *stale = &file->changes[k];
             uint64_t end = saved->length ? saved->size_after : saved->offset + saved->after_size;
-            if (stale->size_before < end) stale->size_before = end; // bytes that are saved are within the file
+            if (stale->size_before < end)
+                stale->size_before = end; // bytes that are saved are within the file
             if (saved->length) continue;
             take_over(stale->before, stale->offset, stale->before_size, saved);
             if (!stale->length) take_over(stale->after, stale->offset, stale->after_size, saved);

@@ -18,6 +18,8 @@ struct sk_nemesis {
     sk_node_id flapping;
     sim_disk_config knobs; // as drawn, to come back to
     bool storm;
+    sim_disk *older; // planted bug: what a computer's disk held some time ago
+    sk_node_id older_of;
 };
 
 sk_nemesis *sk_nemesis_open(sk_world *world, sk_prng prng)
@@ -31,6 +33,7 @@ sk_nemesis *sk_nemesis_open(sk_world *world, sk_prng prng)
 
 void sk_nemesis_close(sk_nemesis *nemesis)
 {
+    if (nemesis->older) sim_disk_close(nemesis->older);
     sk_free(nemesis);
 }
 
@@ -261,6 +264,25 @@ static sk_ns down_time(sk_nemesis *nemesis)
                                                 : sk_swarm_around(&nemesis->prng, SK_S);
 }
 
+// A planted bug: some computer's files become what they were some time before.
+static void forget_disk(sk_nemesis *nemesis)
+{
+    if (nemesis->world->plant != SK_PLANT_FORGET_DISK) return;
+    if (!nemesis->older) {
+        nemesis->older_of = some_node(nemesis);
+        nemesis->older = sim_disk_crash_image(nemesis->world->computers[nemesis->older_of].platter,
+                                              sk_prng_split(&nemesis->prng));
+        return;
+    }
+    sk_computer *computer = &nemesis->world->computers[nemesis->older_of];
+    if (!sk_prng_chance(&nemesis->prng, 1, 4) || !computer->node) return;
+    sk_computer_kill(computer, true);
+    sim_disk_roll_back(computer->platter, nemesis->older);
+    sk_computer_restart_at(computer, nemesis->world->now + SK_MS);
+    sim_disk_close(nemesis->older);
+    nemesis->older = NULL;
+}
+
 static bool kill_one(sk_nemesis *nemesis, sk_computer *computer, bool power)
 {
     if (!computer->node) return false;
@@ -431,6 +453,7 @@ static void on_fault(sk_nemesis *nemesis)
 {
     sk_world *world = nemesis->world;
     sk_atlas_look(world);
+    forget_disk(nemesis);
     uint32_t allowed = 0;
     for (int i = 0; i < SK_FAULT_END; i++) allowed += world->swarm.fault[i];
     for (int tries = 0; allowed && tries < 4; tries++) {

@@ -160,8 +160,11 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
             limits->window_bytes_max, limits->message_bytes_max, limits->inflight_bytes_max,
             limits->inflight_count_max, limits->pending_max, limits->log_entries_max, limits->log_bytes_max,
             swarm->segment_size, swarm->wal_size_max, swarm->space_memory_max);
-    fprintf(out, "  clients: count=%" PRIu32 " operations=%" PRIu32 " pipeline=%" PRIu32 " keys=%" PRIu32 " value=%" PRIu32,
-            swarm->client_count, swarm->operations_max, swarm->pipeline_max, swarm->keys, swarm->value_size_max);
+    fprintf(out,
+            "  clients: count=%" PRIu32 " operations=%" PRIu32 " pipeline=%" PRIu32 " keys=%" PRIu32
+            " value=%" PRIu32,
+            swarm->client_count, swarm->operations_max, swarm->pipeline_max, swarm->keys,
+            swarm->value_size_max);
     print_time(out, "think", swarm->think_mean);
     print_time(out, "timeout", swarm->client_timeout);
     fprintf(out,
