@@ -2,18 +2,11 @@
 // requests as a client writes them, one a line.
 //
 // Beyond not crashing: the invariants hold afterwards, and an image of the result restores to the same digest.
-//
-// With SK_FUZZ_REPLAY it is a program that takes files.
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/list.h"
 #include "redis/keyspace_data.h"
 #include "test/support/driver.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "test/support/fuzz.h"
 
 static void restore(driver *d, sk_slice image, size_t step)
 {
@@ -65,24 +58,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     driver_close(&d);
     return 0;
 }
-
-#ifdef SK_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        if (!file) {
-            perror(argv[i]);
-            return 1;
-        }
-        sk_buffer bytes = {0};
-        size_t got;
-        while ((got = fread(sk_buffer_reserve(&bytes, 65536), 1, 65536, file)) > 0) bytes.size += got;
-        fclose(file);
-        LLVMFuzzerTestOneInput(bytes.data, bytes.size);
-        sk_buffer_deinit(&bytes);
-    }
-    printf("%d inputs\n", argc - 1);
-    return 0;
-}
-#endif

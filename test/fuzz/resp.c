@@ -2,17 +2,10 @@
 //
 // Beyond not crashing: what is parsed does not depend on the cuts (E04), a parser in error stays there (E06), and
 // memory follows what came, not what it claims (E01).
-//
-// With SK_FUZZ_REPLAY it is a program that takes files, for a corpus and for what was found.
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "base/assert.h"
 #include "base/hash.h"
 #include "redis/resp.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "test/support/fuzz.h"
 
 static const sk_resp_limits limits = {.inline_size_max = 64 * 1024,
                                       .bulk_size_max = 1024 * 1024,
@@ -86,24 +79,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     SK_ASSERT(requests(input, (data[0] >> 1) + 1) == whole);
     return 0;
 }
-
-#ifdef SK_FUZZ_REPLAY
-int main(int argc, char **argv)
-{
-    for (int i = 1; i < argc; i++) {
-        FILE *file = fopen(argv[i], "rb");
-        if (!file) {
-            perror(argv[i]);
-            return 1;
-        }
-        sk_buffer bytes = {0};
-        size_t got;
-        while ((got = fread(sk_buffer_reserve(&bytes, 65536), 1, 65536, file)) > 0) bytes.size += got;
-        fclose(file);
-        LLVMFuzzerTestOneInput(bytes.data, bytes.size);
-        sk_buffer_deinit(&bytes);
-    }
-    printf("%d inputs\n", argc - 1);
-    return 0;
-}
-#endif
