@@ -364,6 +364,40 @@ static void a_read_through_a_follower_brings_the_commit_with_it(void **state)
     cluster_close(c);
 }
 
+// Appends to node 3 pass a line of 250 kbit/s; heartbeats overtake them.
+static sk_ns line_free;
+static uint64_t line_bytes;
+
+static bool slow_line(cluster *c, const packet *p)
+{
+    if (p->to != 3 || packet_message(p).kind != SK_RAFT_APPEND) return true;
+    packet *own = &c->network[c->packet_count - 1];
+    line_free = (line_free > c->now ? line_free : c->now) + p->bytes.size * 32 * SK_US;
+    line_bytes += p->bytes.size;
+    own->due = line_free;
+    return true;
+}
+
+static void a_slow_line_is_not_flooded_with_repeats(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    line_free = 0;
+    c->filter = slow_line;
+    char text[1001];
+    memset(text, 'x', 1000);
+    text[1000] = 0;
+    for (int round = 0; round < 3; round++) {
+        line_bytes = 0;
+        for (int i = 0; i < 200; i++) cluster_submit(c, 1, text);
+        cluster_run(c, 20 * SK_S);
+        assert_int_equal(raft_of(c, 1)->peers[2].matched, status_of(c, 1).last);
+        assert_true(line_bytes < (round ? 230000 : 300000)); // once its pace is known, hardly any
+    }
+    cluster_close(c);
+}
+
 // ---- Limits ----
 
 static void too_many_pending_are_refused_as_busy(void **state)
@@ -579,6 +613,7 @@ int main(void)
         cmocka_unit_test(a_lost_append_is_noticed_soon),
         cmocka_unit_test(a_follower_that_lost_sight_is_answered_at_once),
         cmocka_unit_test(a_read_through_a_follower_brings_the_commit_with_it),
+        cmocka_unit_test(a_slow_line_is_not_flooded_with_repeats),
         cmocka_unit_test(too_many_pending_are_refused_as_busy),
         cmocka_unit_test(a_full_window_is_busy_and_recovers),
         cmocka_unit_test(bytes_from_outside_are_never_believed),

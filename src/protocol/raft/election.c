@@ -98,6 +98,7 @@ static void become_leader(sk_raft_replica *raft)
         peer->fetching = 0;
         peer->blocked_until = 0;
         peer->snapshot_failures = 0;
+        peer->retries = 0;
         peer->answered = raft->now;
         sk_raft_peer_restart(raft, peer, raft->log.last + 1);
     }

@@ -175,8 +175,7 @@ static void measure(sk_raft_replica *raft, sk_raft_peer *from, sk_ns stamp)
     from->round_trip = from->round_trip ? (from->round_trip * 7 + sample) / 8 : sample;
 }
 
-// The peer lives, and what we sent does not arrive or is not acknowledged: begin again, more slowly the
-// longer it lasts.
+// The peer lives, and what we sent does not arrive or is not acknowledged: begin again, ever more slowly.
 static void retry_lost(sk_raft_replica *raft, sk_raft_peer *from)
 {
     if (from->progress == SK_RAFT_SNAPSHOT || from->fetching) return;
@@ -188,6 +187,7 @@ static void retry_lost(sk_raft_replica *raft, sk_raft_peer *from)
     // Received and not yet acknowledged: only its disk is slow, or the answer got lost. Asking again costs
     // one empty append.
     uint64_t next = from->received + 1 < from->next ? from->received + 1 : from->next;
+    from->retries++;
     sk_raft_peer_restart(raft, from, next > from->matched ? next : from->matched + 1);
     raft->flush = true;
 }
@@ -212,6 +212,7 @@ void sk_raft_on_heartbeat_answer(sk_raft_replica *raft, sk_raft_peer *from, cons
     if (message->received > from->received) {
         from->received = message->received;
         from->progressed = raft->now;
+        from->retries = 0;
     }
     if (from->progress == SK_RAFT_SNAPSHOT && from->received >= raft->log.floor.index && from->received > 0) {
         sk_raft_peer_restart(raft, from, from->received + 1); // it caught up some other way

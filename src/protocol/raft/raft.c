@@ -169,6 +169,8 @@ static void on_link(sk_raft_replica *raft, const sk_event *event)
     if (event->link.round_trip) peer->round_trip = event->link.round_trip;
     if (raft->role == SK_RAFT_LEADER && !was_linked && event->link.up) {
         // What was under way on the old link is lost: begin where it last acknowledged, and be heard at once.
+        peer->retries = 0;
+        peer->pace = 0; // perhaps another line
         if (peer->progress != SK_RAFT_SNAPSHOT) sk_raft_peer_restart(raft, peer, peer->matched + 1);
         sk_raft_heartbeat_to(raft, peer);
         raft->flush = true;

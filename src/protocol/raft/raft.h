@@ -84,6 +84,7 @@ enum sk_raft_progress {
 typedef struct sk_raft_inflight {
     uint64_t last; // index of the last entry sent with it
     size_t bytes;
+    sk_ns sent;
 } sk_raft_inflight;
 
 typedef struct sk_raft_peer {
@@ -100,9 +101,11 @@ typedef struct sk_raft_peer {
     uint64_t received; // as last told: verified there, in memory
     sk_ring inflight;  // sk_raft_inflight
     size_t inflight_bytes;
-    sk_ns sent;          // last append
-    sk_ns progressed;    // when matched or received last rose
-    bool probing;        // PROBE: one is out
+    sk_ns sent;       // last append
+    sk_ns progressed; // when matched or received last rose
+    bool probing;     // PROBE: one is out
+    sk_ns pace; // recent time from an append to its acknowledgement, line and disk together; 0: not known
+    uint32_t retries;    // since progress was last made
     uint64_t fetching;   // first index of a fetch under way for it; 0: none
     sk_ns blocked_until; // after a failed snapshot
     uint32_t snapshot_failures;
@@ -277,6 +280,7 @@ void sk_raft_peer_restart(sk_raft_replica *raft, sk_raft_peer *peer, uint64_t ne
 void sk_raft_peer_records(sk_raft_replica *raft, const sk_event *event);
 void sk_raft_on_append(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_append_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
+// How long what was sent may stay unacknowledged before it is sent again.
 sk_ns sk_raft_retry_after(const sk_raft_replica *raft, const sk_raft_peer *peer);
 
 // ---- commit.c ----

@@ -2,6 +2,8 @@
 #include "base/assert.h"
 #include "protocol/raft/raft.h"
 
+enum { RETRY_DOUBLINGS_MAX = 5 };
+
 static sk_raft_entry *append_entry(sk_raft_replica *raft, uint64_t term, sk_slice payload)
 {
     sk_raft_entry *entry = sk_raft_log_append(&raft->log, term, raft->record_last + 1, payload);
@@ -75,7 +77,7 @@ static void send_append(sk_raft_replica *raft, sk_raft_peer *peer, sk_slice mess
         return;
     }
     sk_raft_inflight *inflight = sk_ring_push(&peer->inflight);
-    *inflight = (sk_raft_inflight){.last = last, .bytes = message.size};
+    *inflight = (sk_raft_inflight){.last = last, .bytes = message.size, .sent = raft->now};
     peer->inflight_bytes += message.size;
     peer->next = last + 1;
 }
@@ -270,9 +272,18 @@ void sk_raft_on_append(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_
 
 // ---- Answers ----
 
+// A line may be slow (its bulk waits while heartbeats overtake), a disk too: repeats must not add to the load.
 sk_ns sk_raft_retry_after(const sk_raft_replica *raft, const sk_raft_peer *peer)
 {
-    return sk_raft_later(2 * raft->timing.heartbeat_active, 2 * peer->round_trip);
+    sk_ns after = sk_raft_later(2 * raft->timing.heartbeat_active, 2 * peer->round_trip);
+    after = sk_raft_later(after, 3 * peer->pace);
+    return after << (peer->retries < RETRY_DOUBLINGS_MAX ? peer->retries : RETRY_DOUBLINGS_MAX);
+}
+
+static void measure_pace(const sk_raft_replica *raft, sk_raft_peer *peer, sk_ns sent)
+{
+    sk_ns sample = raft->now - sent;
+    peer->pace = sample > peer->pace ? sample : (peer->pace * 7 + sample) / 8; // up at once, down slowly
 }
 
 static void on_rejected(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
@@ -304,12 +315,15 @@ static void on_accepted(sk_raft_replica *raft, sk_raft_peer *from, uint64_t matc
     if (match > from->matched) {
         from->matched = match; // only ever up (R25)
         from->progressed = raft->now;
+        from->retries = 0;
+        if (from->probing) measure_pace(raft, from, from->sent);
     }
     if (match > from->received) from->received = match;
     while (from->inflight.count) {
         const sk_raft_inflight *inflight = sk_ring_at(&from->inflight, 0);
         if (inflight->last > match) break;
         from->inflight_bytes -= inflight->bytes;
+        measure_pace(raft, from, inflight->sent);
         sk_ring_pop_front(&from->inflight, 1);
     }
     bool fits = from->progress == SK_RAFT_PROBE && match + 1 >= from->next;
