@@ -118,6 +118,25 @@ static void N05_D03_power_fails_at_every_request(void **state)
     }
 }
 
+// The process dies, the machine lives; what the next start found and acted on is still there after a power cut.
+static void R21_what_was_found_stays(void **state)
+{
+    for (uint64_t seed = 0; seed < 300; seed++) {
+        sim_disk *disk = disk_new(seed);
+        write_whole(disk, &old_info);
+        outcome outcome = {0};
+        sk_snapshot_writer *writer = write_start(disk, &new_info, &outcome);
+        for (uint64_t i = 0; i < seed % 16; i++) sim_disk_step(disk);
+        sim_disk_kill(disk);
+        if (!outcome.calls) sk_snapshot_writer_drop(writer);
+        uint64_t position = found_whole(disk);
+        assert_true(position == 250 || (position == 100 && !outcome.calls));
+        sim_disk_crash(disk);
+        assert_true(found_whole(disk) == position);
+        sim_disk_close(disk);
+    }
+}
+
 static void every_request_fails_once_and_forever(void **state)
 {
     for (int forever = 0; forever < 2; forever++) {
@@ -485,6 +504,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_and_read_back),
         cmocka_unit_test(N05_D03_power_fails_at_every_request),
+        cmocka_unit_test(R21_what_was_found_stays),
         cmocka_unit_test(every_request_fails_once_and_forever),
         cmocka_unit_test(N08_every_bit_flipped),
         cmocka_unit_test(foreign_and_newer_are_told_and_left),
