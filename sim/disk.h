@@ -1,23 +1,18 @@
 // A simulated disk: files in memory, one prng, virtual time; what a power cut leaves is drawn by lot.
 //
-//     world: sim_disk_time(now) -> node works, submits -> sim_disk_next() says when the next completion is
-//     due
-//            -> sim_disk_run_until(that time) calls `done` -> ... -> sim_disk_crash() -> a new node opens
-//            sim_disk_face()
+//     world: sim_disk_time(now) -> the node works and submits -> sim_disk_next() says when the next completion is due
+//            -> sim_disk_run_until(that time) calls `done` -> ...
+//            sim_disk_crash() -> a new node opens sim_disk_face()
 //
 // Model
-//   - A request takes effect when it completes. Requests on one file (one handle's file) complete in the
-//   order submitted;
-//     requests that name a file complete in any order: who needs an order waits for the completion.
-//   - Bytes are durable after a sync of the file, names after a sync of their folder, a folder after a sync
-//   of "".
-//   - A crash keeps any subset of the unsynced writes, each whole or torn at a byte, at 512 bytes or at 4
-//   KiB; unsynced creates,
-//     renames (whole or not at all), unlinks and length changes are each kept or lost. Of the requests under
-//     way a random run from the front of each file's queue took effect.
-//   - After a failed sync the file's dirty bytes count as clean: later syncs succeed and save nothing of them
-//     unless they are written again (that is what Linux does, and why a failed sync must be final). Killing the
-//     process does not change it.
+//   - A request takes effect when it completes. Requests on one file complete in the order submitted; requests that name a
+//     file complete in any order: who needs an order waits for the completion.
+//   - Bytes are durable after a sync of the file, names after a sync of their folder, a folder after a sync of "".
+//   - A crash keeps any subset of the unsynced writes, each whole or torn at a byte, at 512 bytes or at 4 KiB; unsynced
+//     creates, renames (whole or not at all), unlinks and length changes are each kept or lost. Of the requests under way a
+//     random run from the front of each file's queue took effect, synced or not.
+//   - After a failed sync the file's dirty bytes count as clean: later syncs succeed and save nothing of them unless they are
+//     written again (that is what Linux does, and why a failed sync must be final). Killing the process does not change it.
 // `run` (start-up) executes at once; what it would have taken is added up in sim_disk_run_cost.
 #ifndef SIM_DISK_H
 #define SIM_DISK_H

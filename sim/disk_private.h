@@ -1,11 +1,9 @@
-// What the parts of the simulated disk share (disk.c: requests and time; disk_files.c: files, names and what
-// a crash keeps; disk_fault.c: faults and looking).
+// What the parts of the simulated disk share (disk.c: requests and time; disk_files.c: files, names and what a crash keeps;
+// disk_fault.c: faults and looking).
 //
 // Invariants
-//   - file->data holds what a reader sees; file->changes, undone from the last to the first, give what is
-//   durable
-//   - disk->names is what a reader sees; disk->durable_names plus any subset of disk->name_changes is what a
-//   crash can leave
+//   - file->data holds what a reader sees; file->changes, undone from the last to the first, give what is durable
+//   - disk->names is what a reader sees; disk->durable_names plus any subset of disk->name_changes is what a crash can leave
 //   - a file lives as long as a name, a durable name, a name change or a handle refers to it
 #ifndef SIM_DISK_PRIVATE_H
 #define SIM_DISK_PRIVATE_H

@@ -1,4 +1,4 @@
-// Handing requests to the thread and their completions back, and the directory's lock.
+// Handing requests to the threads and their completions back, and the directory's lock.
 #include "host/disk.h"
 
 #include <errno.h>
@@ -14,7 +14,17 @@
 #include "base/error.h"
 #include "host/disk_files.h"
 
-// Invariants: a request is on `submitted`, or in the thread's hands, or on `completed`, or not ours; the two lists and
+enum { LOG_LANE, SNAPSHOT_LANE, LANES, STACK_SIZE = 256 << 10 };
+
+typedef struct lane {
+    sk_host_disk *disk;
+    pthread_t thread;
+    pthread_cond_t wake;
+    sk_list submitted;
+    bool started;
+} lane;
+
+// Invariants: a request is on a lane's `submitted`, or in its thread's hands, or on `completed`, or not ours; these lists and
 // `stopping` are touched only under the lock; everything else belongs to the loop's thread.
 struct sk_host_disk {
     sk_disk face;
@@ -22,13 +32,12 @@ struct sk_host_disk {
     int lock_file;
     uv_loop_t *loop;
     uv_async_t async;
-    pthread_t thread;
     pthread_mutex_t lock;
-    pthread_cond_t wake;
-    sk_list submitted;
+    lane lanes[LANES];
     sk_list completed;
     bool stopping;
     size_t under_way;
+    sk_buffer lane_of; // by handle, one byte each
     void (*before)(void *context);
     void *before_context;
 };
@@ -48,15 +57,48 @@ static void count(sk_host_disk *disk, const sk_disk_request *request)
         disk->face.syncs++;
 }
 
+// ---- Lanes ----
+
+static bool of_snapshots(const char *name)
+{
+    return strncmp(name, "snap", 4) == 0 && (name[4] == '/' || name[4] == '\0');
+}
+
+static uint8_t lane_for(const sk_host_disk *disk, const sk_disk_request *request)
+{
+    switch (request->op) {
+    case SK_DISK_CLOSE:
+    case SK_DISK_WRITE:
+    case SK_DISK_READ:
+    case SK_DISK_SYNC:
+    case SK_DISK_TRUNCATE: {
+        size_t handle = (size_t)request->file;
+        return request->file > 0 && handle < disk->lane_of.size ? disk->lane_of.data[handle] : LOG_LANE;
+    }
+    default:
+        return of_snapshots(request->name) ? SNAPSHOT_LANE : LOG_LANE;
+    }
+}
+
+// A handle is known to the caller only once this has noted its lane.
+static void note_handle(sk_host_disk *disk, const sk_disk_request *request)
+{
+    if (request->result < 0 || (request->op != SK_DISK_CREATE && request->op != SK_DISK_OPEN)) return;
+    size_t handle = (size_t)request->file;
+    while (disk->lane_of.size <= handle) sk_buffer_append_byte(&disk->lane_of, LOG_LANE);
+    disk->lane_of.data[handle] = of_snapshots(request->name) ? SNAPSHOT_LANE : LOG_LANE;
+}
+
 static void submit(sk_disk *face, sk_disk_request *request)
 {
     sk_host_disk *disk = disk_of(face);
     SK_ASSERT(disk->loop != NULL && request->done != NULL);
     request->took = uv_hrtime(); // until it is done: when it came
     if (disk->under_way++ == 0) uv_ref((uv_handle_t *)&disk->async);
+    lane *lane = &disk->lanes[lane_for(disk, request)];
     pthread_mutex_lock(&disk->lock);
-    sk_list_push_back(&disk->submitted, &request->link);
-    pthread_cond_signal(&disk->wake);
+    sk_list_push_back(&lane->submitted, &request->link);
+    pthread_cond_signal(&lane->wake);
     pthread_mutex_unlock(&disk->lock);
 }
 
@@ -68,6 +110,7 @@ static int64_t run(sk_disk *face, sk_disk_request *request)
     request->result = sk_host_disk_execute(disk->directory, request);
     request->took = uv_hrtime() - begin;
     count(disk, request);
+    note_handle(disk, request);
     return request->result;
 }
 
@@ -95,23 +138,25 @@ static void deliver(uv_async_t *async)
         sk_disk_request *request = SK_CONTAINER(list.next, sk_disk_request, link);
         sk_list_remove(&request->link);
         count(disk, request);
+        note_handle(disk, request);
         SK_ASSERT(disk->under_way > 0);
         if (--disk->under_way == 0) uv_unref((uv_handle_t *)&disk->async);
         request->done(request);
     }
 }
 
-// ---- Thread's side ----
+// ---- Threads' side ----
 
 static void *work(void *argument)
 {
-    sk_host_disk *disk = argument;
+    lane *lane = argument;
+    sk_host_disk *disk = lane->disk;
     pthread_mutex_lock(&disk->lock);
     for (;;) {
-        while (sk_list_empty(&disk->submitted) && !disk->stopping)
-            pthread_cond_wait(&disk->wake, &disk->lock);
-        if (sk_list_empty(&disk->submitted)) break;
-        sk_disk_request *request = SK_CONTAINER(disk->submitted.next, sk_disk_request, link);
+        while (sk_list_empty(&lane->submitted) && !disk->stopping)
+            pthread_cond_wait(&lane->wake, &disk->lock);
+        if (sk_list_empty(&lane->submitted)) break;
+        sk_disk_request *request = SK_CONTAINER(lane->submitted.next, sk_disk_request, link);
         sk_list_remove(&request->link);
         pthread_mutex_unlock(&disk->lock);
         request->result = sk_host_disk_execute(disk->directory, request);
@@ -125,14 +170,41 @@ static void *work(void *argument)
     return NULL;
 }
 
-// Signals are the loop's: the thread takes none.
-static int start_thread(sk_host_disk *disk)
+static void stop_threads(sk_host_disk *disk)
+{
+    pthread_mutex_lock(&disk->lock);
+    disk->stopping = true;
+    for (int i = 0; i < LANES; i++) pthread_cond_signal(&disk->lanes[i].wake);
+    pthread_mutex_unlock(&disk->lock);
+    for (int i = 0; i < LANES; i++) {
+        if (disk->lanes[i].started) pthread_join(disk->lanes[i].thread, NULL);
+        pthread_cond_destroy(&disk->lanes[i].wake);
+    }
+    pthread_mutex_destroy(&disk->lock);
+}
+
+// Signals are the loop's: the threads take none.
+static int start_threads(sk_host_disk *disk)
 {
     sigset_t all, old;
+    pthread_attr_t attributes;
     sigfillset(&all);
+    pthread_mutex_init(&disk->lock, NULL);
+    pthread_attr_init(&attributes);
+    (void)pthread_attr_setstacksize(&attributes, STACK_SIZE); // if not, then the system's own
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    int error = pthread_create(&disk->thread, NULL, work, disk);
+    int error = 0;
+    for (int i = 0; i < LANES; i++) {
+        lane *lane = &disk->lanes[i];
+        lane->disk = disk;
+        sk_list_init(&lane->submitted);
+        pthread_cond_init(&lane->wake, NULL);
+        if (!error) error = pthread_create(&lane->thread, &attributes, work, lane);
+        lane->started = !error;
+    }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_attr_destroy(&attributes);
+    if (error) stop_threads(disk);
     return error ? SK_EIO : 0;
 }
 
@@ -200,19 +272,16 @@ int sk_host_disk_open(sk_host_disk **out, uv_loop_t *loop, const char *directory
     disk->directory = fd;
     disk->lock_file = lock_file;
     disk->loop = loop;
-    sk_list_init(&disk->submitted);
     sk_list_init(&disk->completed);
     *out = disk;
     if (!loop) return 0;
-    pthread_mutex_init(&disk->lock, NULL);
-    pthread_cond_init(&disk->wake, NULL);
     error = uv_async_init(loop, &disk->async, deliver) ? SK_EIO : 0;
     if (error) goto err_after_disk;
     disk->async.data = disk;
     uv_unref((uv_handle_t *)&disk->async);
-    error = start_thread(disk);
+    error = start_threads(disk);
     if (!error) return 0;
-    (void)snprintf(problem, problem_size, "cannot start the disk thread");
+    (void)snprintf(problem, problem_size, "cannot start the disk threads");
     *out = NULL;
     uv_close((uv_handle_t *)&disk->async, closed);
     (void)close(lock_file);
@@ -231,15 +300,8 @@ err_after_directory:
 void sk_host_disk_close(sk_host_disk *disk)
 {
     if (!disk) return;
-    if (disk->loop) {
-        pthread_mutex_lock(&disk->lock);
-        disk->stopping = true;
-        pthread_cond_signal(&disk->wake);
-        pthread_mutex_unlock(&disk->lock);
-        pthread_join(disk->thread, NULL);
-        pthread_cond_destroy(&disk->wake);
-        pthread_mutex_destroy(&disk->lock);
-    }
+    if (disk->loop) stop_threads(disk);
+    sk_buffer_deinit(&disk->lane_of);
     (void)close(disk->lock_file);
     (void)close(disk->directory);
     if (disk->loop)

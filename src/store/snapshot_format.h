@@ -1,11 +1,10 @@
 // A snapshot file's bytes. Little-endian; version 1.
 //
-//   header, 64 bytes   magic 8, version u32, node u32, cluster 16, boot u64, space u32, position u64, epoch
-//   u64, CRC u32 of all before chunk              size u32 (not 0), CRC u32 over size and bytes, seeded by
-//   (space, position, number of the chunk), bytes end, 12 bytes      size 0 u32, number of chunks u32, CRC
-//   u32 over both, seeded by the chain of all chunks' CRCs, which
-//                      begins with the header's: so no chunk can be missing, repeated, or come from another
-//                      file
+//   header, 64 bytes   magic 8, version u32, node u32, cluster 16, boot u64, space u32, position u64, epoch u64,
+//                      CRC u32 of all before
+//   chunk              size u32 (not 0), CRC u32 over size and bytes, seeded by (space, position, number of the chunk), bytes
+//   end, 12 bytes      size 0 u32, number of chunks u32, CRC u32 over both, seeded by the chain of all chunks' CRCs, which
+//                      begins with the header's: so no chunk can be missing, repeated, or come from another file
 #ifndef SK_STORE_SNAPSHOT_FORMAT_H
 #define SK_STORE_SNAPSHOT_FORMAT_H
 

@@ -1,8 +1,7 @@
 // Writing a snapshot and receiving one: the same way to disk, one request at a time.
 //
-//   folder -> top synced -> create .part -> write* -> sync -> (received: read back and verify*) -> close ->
-//   rename -> folder synced
-//          -> list -> unlink older* -> folder synced -> done(0)
+//   folder -> top synced -> create .part -> write* -> sync -> (received: read back and verify*) -> close -> rename
+//          -> folder synced -> list -> unlink older* -> folder synced -> done(0)
 //   any failure -> close -> unlink .part -> done(error)
 #include <inttypes.h>
 #include "base/alloc.h"

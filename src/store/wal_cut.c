@@ -1,10 +1,9 @@
-// What recovery does about what it found. Every step may be the last before a crash: doing it all again must
-// be right.
+// What recovery does about what it found. Every step may be the last before a crash: doing it all again must be right.
 //
-//   interior damage   marker durable -> copies and renames into lost/ -> cut -> a new segment that begins
-//   with the last states torn tail         cut (zeros over it, synced) -> later files unlinked always what is
-//   kept is synced before anybody acts on it (R21), and what nobody says was synced is written again first (D01);
-//   leftovers are unlinked
+//   interior damage   marker durable -> copies and renames into lost/ -> cut -> a new segment that begins with the last states
+//   torn tail         cut (zeros over it, synced) -> later files unlinked
+//   always            what is kept is synced before anybody acts on it (R21), and what nobody says was synced is written
+//                     again first (D01); leftovers are unlinked
 #include "store/wal_scan.h"
 
 #include <inttypes.h>

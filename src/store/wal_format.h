@@ -1,8 +1,8 @@
 // The log's bytes: segment header, batch header, record. Little-endian; version 1.
 //
 //   segment header, SK_WAL_HEADER_SIZE bytes
-//     magic 8, version u32, node u32, cluster 16, boot u64, segment number u64, file size u64, 0 u32, CRC u32
-//     of all before
+//     magic 8, version u32, node u32, cluster 16, boot u64, segment number u64, file size u64, 0 u32,
+//     CRC u32 of all before
 //   batch header, SK_WAL_BATCH_HEADER_SIZE bytes, 8-byte aligned in the file
 //     magic u32     SK_WAL_BATCH_MAGIC
 //     size u32      header and records, without the zeros that pad to the next batch

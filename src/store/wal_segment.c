@@ -1,10 +1,10 @@
 // Segments: the next one prepared ahead, the roll, freeing old ones, and the reserve.
 //
-// Preparing: create (blocks allocated), header with sync, folder sync; only then is it used. It begins once
-// the current segment has a durable batch and is half full, so that a header proves the segment before it
-// (wal_format.h). When the disk is full at that moment the reserve (a file as big as a segment) is given up,
-// so that snapshots can still be written and free old segments; the log goes on in the half that is left.
-// Only when that is used up too do batches wait.
+// Preparing: create (blocks allocated), header with sync, folder sync; only then is it used. It begins once the current
+// segment has a durable batch and is half full, so that a header proves the segment before it (wal_format.h).
+//
+// When the disk is full at that moment the reserve (a file as big as a segment) is given up, so that snapshots can still be
+// written and free old segments; the log goes on in the half that is left. Only when that is used up too do batches wait.
 #include "store/wal_private.h"
 
 #include <stdio.h>

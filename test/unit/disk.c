@@ -90,9 +90,12 @@ static void down(bench *bench)
     uv_run(&bench->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&bench->loop), 0);
     if (access(bench->path, F_OK) == 0) {
-        char sub[128];
-        (void)snprintf(sub, sizeof sub, "%s/sub", bench->path);
-        if (access(sub, F_OK) == 0) remove_below(bench->path, "sub");
+        static const char *const folders[] = {"sub", "snap"};
+        for (int i = 0; i < 2; i++) {
+            char folder[128];
+            (void)snprintf(folder, sizeof folder, "%s/%s", bench->path, folders[i]);
+            if (access(folder, F_OK) == 0) remove_below(bench->path, folders[i]);
+        }
         remove_below(bench->path, ".");
         (void)rmdir(bench->path);
     }
@@ -299,6 +302,34 @@ static void one_file_in_order(bench *bench)
     pump(bench);
     assert_int_equal(bench->completed, QUEUED);
     if (bench->host) assert_true(bench->before_calls > 0 && bench->before_calls <= QUEUED);
+}
+
+// Two files, one of them a snapshot: each in order, whatever the other does.
+static void files_side_by_side(bench *bench)
+{
+    run(bench, (sk_disk_request){.op = SK_DISK_MAKE_FOLDER, .name = "snap"});
+    int file[2] = {create(bench, "a", 0), create(bench, "snap/a", 0)}, last[2] = {-1, -1};
+    static queued list[2][QUEUED];
+    static uint8_t byte[QUEUED];
+    for (int i = 0; i < QUEUED; i++) byte[i] = (uint8_t)i;
+    for (int i = 0; i < QUEUED; i++) {
+        for (int f = 0; f < 2; f++) {
+            list[f][i] = (queued){.bench = bench, .index = i, .last = &last[f]};
+            sk_disk_request *request = &list[f][i].request;
+            if (i % 2 == 0)
+                *request = (sk_disk_request){
+                    .op = SK_DISK_WRITE, .bytes = sk_slice_make(&byte[i], 1), .sync = f == 1};
+            else
+                *request = (sk_disk_request){.op = SK_DISK_READ, .into = &list[f][i].byte, .into_size = 1};
+            request->file = file[f];
+            request->done = on_queued;
+            request->owner = &list[f][i];
+            sk_disk_submit(bench->disk, request);
+        }
+    }
+    pump(bench);
+    assert_int_equal(bench->completed, 2 * QUEUED);
+    assert_int_equal(run(bench, (sk_disk_request){.op = SK_DISK_UNLINK, .name = "snap/a"}), 0);
 }
 
 static void on_chained(sk_disk_request *request)
@@ -675,6 +706,7 @@ BOTH(a_closed_handle_is_refused)
 BOTH(names)
 BOTH(listing)
 BOTH(one_file_in_order)
+BOTH(files_side_by_side)
 BOTH(counted_and_chained)
 BOTH(large)
 
@@ -691,6 +723,8 @@ int main(void)
         cmocka_unit_test(listing_real),
         cmocka_unit_test(one_file_in_order_simulated),
         cmocka_unit_test(one_file_in_order_real),
+        cmocka_unit_test(files_side_by_side_simulated),
+        cmocka_unit_test(files_side_by_side_real),
         cmocka_unit_test(counted_and_chained_simulated),
         cmocka_unit_test(counted_and_chained_real),
         cmocka_unit_test(large_simulated),

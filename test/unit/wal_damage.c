@@ -177,6 +177,36 @@ static void D05_D08_every_bit_flipped(void **state)
     end(&rig, &model);
 }
 
+// Harm at several places at once: it starts and invents nothing. Each flipped bit can take one batch off the end unnoticed (a torn
+// tail looks the same), never more; a zeroed sector at the very end takes what was in it.
+static void D05_random_harm(void **state)
+{
+    for (uint64_t seed = 0; seed < 1500; seed++) {
+        rig rig, again;
+        model model;
+        open_new(&rig, &model, seed, 4096);
+        sk_prng prng;
+        sk_prng_init(&prng, seed);
+        uint64_t puts = sk_prng_between(&prng, 1, 25), harms = sk_prng_between(&prng, 1, 3);
+        for (uint64_t i = 0; i < puts; i++)
+            put(&model, &rig, 1 + (uint32_t)sk_prng_below(&prng, 3), sk_prng_below(&prng, 900));
+        rig_close(&rig);
+        char what[100];
+        bool flips = true;
+        for (uint64_t i = 0; i < harms; i++) {
+            if (!sim_disk_corrupt(rig.disk, "wal/0", what, sizeof what)) break; // nothing left to harm
+            flips = flips && strncmp(what, "flipped", 7) == 0;
+        }
+        judge *judge = reopen(rig.disk, &model, &again, 4096);
+        assert_non_null(again.wal);
+        assert_false(judge->bad);
+        if (!again.found.damaged && flips) assert_true(judge->last + harms >= model.count);
+        sk_free(judge);
+        rig.wal = again.wal;
+        end(&rig, &model);
+    }
+}
+
 // ---- Foreign bytes ----
 
 static void D07_old_bytes_do_not_parse(void **state)
@@ -510,6 +540,7 @@ int main(void)
         cmocka_unit_test(D05_interior_damage_is_told_and_kept),
         cmocka_unit_test(D14_recovery_from_damage_crashes),
         cmocka_unit_test(D05_D08_every_bit_flipped),
+        cmocka_unit_test(D05_random_harm),
         cmocka_unit_test(D07_old_bytes_do_not_parse),
         cmocka_unit_test(D07_a_value_that_looks_like_a_batch),
         cmocka_unit_test(D09_lost_and_misdirected_writes),
