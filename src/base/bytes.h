@@ -35,6 +35,12 @@ static inline sk_slice sk_buffer_slice(const sk_buffer *buffer)
     return sk_slice_make(buffer->data, buffer->size);
 }
 
+// A part of it; safe for an empty part of an empty buffer, which has no address to add to.
+static inline sk_slice sk_buffer_part(const sk_buffer *buffer, size_t from, size_t size)
+{
+    return sk_slice_make(size ? buffer->data + from : NULL, size);
+}
+
 // Byte order: negative, 0, positive as memcmp, a prefix sorts first.
 int sk_slice_compare(sk_slice a, sk_slice b);
 bool sk_slice_equal(sk_slice a, sk_slice b);

@@ -82,7 +82,7 @@ static sk_slice kept_reply(const sk_session *session, uint64_t number)
     size_t at = session->start;
     size_t index = (size_t)(number - session->answered - 1);
     for (size_t i = 0; i < index; i++) at += reply_size(session, i);
-    return sk_slice_make(session->bytes.data + at, reply_size(session, index));
+    return sk_buffer_part(&session->bytes, at, reply_size(session, index));
 }
 
 static enum sk_session_verdict look(const sk_session *session, uint64_t boot, uint64_t number, sk_slice *reply)
@@ -146,7 +146,7 @@ void sk_sessions_write(const sk_sessions *sessions, sk_buffer *out)
         sk_write_varint(out, session->answered);
         size_t at = session->start;
         for (size_t r = 0; r < session->replies.count; r++) {
-            sk_write_sized(out, sk_slice_make(session->bytes.data + at, reply_size(session, r)));
+            sk_write_sized(out, sk_buffer_part(&session->bytes, at, reply_size(session, r)));
             at += reply_size(session, r);
         }
     }

@@ -183,9 +183,13 @@ int sk_snapshot_parser_add(sk_snapshot_parser *parser, sk_slice bytes)
 {
     sk_buffer_append_slice(&parser->bytes, bytes);
     size_t at = 0;
-    int64_t part;
-    while ((part = take_part(parser, parser->bytes.data + at, parser->bytes.size - at)) > 0)
+    int64_t part = parser->state == BROKEN ? parser->error : 0;
+    while (!part && at < parser->bytes.size) {
+        part = take_part(parser, parser->bytes.data + at, parser->bytes.size - at);
+        if (part <= 0) break;
         at += (size_t)part;
+        part = 0;
+    }
     parser->taken += at;
     sk_buffer_consume(&parser->bytes, at);
     if (part == 0 && parser->wanted.size > 0 && parser->taken + parser->bytes.size > parser->wanted.size)
