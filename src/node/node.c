@@ -232,7 +232,8 @@ static void watch_healing(sk_node *node)
     }
     node->healing = false;
     sk_wal_healed(node->wal);
-    sk_log(node->sink, SK_LOG_INFO, "msg=\"refilled from peers: this node votes again\"");
+    if (node->peer_count) sk_log(node->sink, SK_LOG_INFO, "msg=\"refilled from peers: this node votes again\"");
+    else sk_log(node->sink, SK_LOG_ERROR, "msg=\"the log was damaged and there is no peer to refill it from: serving what is left\"");
 }
 
 static sk_ns next_turn(sk_node *node)

@@ -566,6 +566,25 @@ static void an_honest_restart_is_not_called_a_loss(void **state)
     cluster_close(c);
 }
 
+// A node always starts: without peers nothing can be refilled, so it serves what is left.
+static void a_damaged_replica_that_is_alone_serves_what_is_left(void **state)
+{
+    cluster *c = cluster_new_idle(1, 1);
+    c->latency = 0;
+    cluster_start_all(c);
+    cluster_run(c, 3 * SK_S);
+    cluster_submit(c, 1, "kept");
+    cluster_settle(c);
+    uint64_t applied = status_of(c, 1).applied;
+    cluster_kill(c, 1);
+    cluster_start(c, 1, true);
+    cluster_run(c, 3 * SK_S);
+    assert_false(status_of(c, 1).recovering);
+    assert_int_equal(status_of(c, 1).role, SK_ROLE_LEADER);
+    assert_true(status_of(c, 1).applied > applied);
+    cluster_close(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -588,6 +607,7 @@ int main(void)
         cmocka_unit_test(healing_waits_for_an_entry_committed_since),
         cmocka_unit_test(a_wiped_replica_is_told),
         cmocka_unit_test(an_honest_restart_is_not_called_a_loss),
+        cmocka_unit_test(a_damaged_replica_that_is_alone_serves_what_is_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,14 +77,15 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
         raft->base_record = raft->record_last;
         raft->base_shown = 0;
     }
-    bool newly = (damaged || behind) && !raft->recovering;
+    // Alone, there is nobody to refill from and nobody to contradict: it goes on with what is left.
+    bool alone = raft->peer_count == 1;
+    bool newly = (damaged || behind) && !raft->recovering && !alone;
     if (newly) raft->recovering = true;
     if (newly || behind) sk_raft_state_changed(raft);
     if (raft->recovering) {
         raft->why = damaged ? "its log was damaged" : "it lost records that it had answered for";
         return; // election_at stays at never until a leader is heard
     }
-    bool alone = raft->peer_count == 1;
     raft->election_at = alone ? raft->now : raft->now + sk_raft_silence(raft);
 }
 
