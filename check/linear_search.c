@@ -239,6 +239,30 @@ static frame *push_frame(search *s)
     return top;
 }
 
+static uint32_t class_of(const search *s, uint32_t operation)
+{
+    if (operation < s->completed_count) return s->classes[operation];
+    return s->groups[s->open_of[operation - s->completed_count]].class;
+}
+
+// An open operation was just taken in state `before` and no read needed it. What may come next then and does not need it either
+// (it leads to the same without it, or with it after) is left to the orders without it, or with it later. Of two open ones that
+// can change places, the one with the smaller number comes first.
+static void drop_what_needs_not(search *s, size_t begin, uint32_t before, uint32_t open)
+{
+    uint32_t open_class = class_of(s, open);
+    size_t kept = begin;
+    for (size_t i = begin; i < s->choice_count; i++) {
+        choice next = s->choices[i];
+        uint32_t without = sk_stepper_step(s->stepper, before, class_of(s, next.operation));
+        bool sorted = next.operation >= s->completed_count && class_of(s, next.operation) >= open_class;
+        bool needs = without == SK_STATE_NONE || (without != next.state && sorted) ||
+                     (without != next.state && sk_stepper_step(s->stepper, without, open_class) != next.state);
+        if (needs) s->choices[kept++] = next;
+    }
+    s->choice_count = kept;
+}
+
 // Enters the configuration that taking `next` leads to (or the root). True: all is taken. False: entered, or seen before.
 static bool enter(search *s, const choice *next, uint32_t parent)
 {
@@ -248,11 +272,17 @@ static bool enter(search *s, const choice *next, uint32_t parent)
     uint32_t urgent;
     expand(s, begin, &urgent);
     if (urgent == s->completed_count) return true;
+    bool unneeded = next && next->operation >= s->completed_count && s->log_size == top->log_size + 1;
+    if (unneeded) drop_what_needs_not(s, begin, top->state, next->operation);
+    top->choices = top->next = top->end = begin;
+    if (unneeded && s->choice_count == begin) {
+        note_progress(s, urgent, SK_CONFIGURATION_NONE); // another state for the same return
+        return false;
+    }
     top->configuration = remember(s, parent, next ? next->operation : 0);
-    top->choices = top->next = begin;
+    if (top->configuration == SK_CONFIGURATION_NONE) return false;
     top->end = s->choice_count;
-    if (top->configuration == SK_CONFIGURATION_NONE) top->end = begin;
-    else note_progress(s, urgent, top->configuration);
+    note_progress(s, urgent, top->configuration);
     return false;
 }
 
@@ -296,9 +326,7 @@ static void replay_best(search *s)
     expand(s, 0, &urgent);
     while (length) {
         uint32_t operation = path[--length];
-        bool open = operation >= s->completed_count;
-        uint32_t class = open ? s->groups[s->open_of[operation - s->completed_count]].class : s->classes[operation];
-        take(s, operation, sk_stepper_step(s->stepper, s->state, class));
+        take(s, operation, sk_stepper_step(s->stepper, s->state, class_of(s, operation)));
         expand(s, 0, &urgent);
     }
     sk_free(path);

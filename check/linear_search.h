@@ -5,7 +5,7 @@
 //   - a completed operation that only reads is taken as soon as it fits, without a choice: nothing can be lost by it
 //   - of completed operations that the model cannot tell apart, the one that returns first is taken first
 //   - open operations are optional: they are counted by class, and a configuration is dropped when one with the same completed
-//     operations and state was seen that had used no more of any class
+//     operations and state was seen that had used no more of any class; after an open one only what needs it is tried
 #ifndef SK_CHECK_LINEAR_SEARCH_H
 #define SK_CHECK_LINEAR_SEARCH_H
 
