@@ -98,3 +98,15 @@ uint32_t sk_configurations_add(sk_configurations *seen, sk_configuration what, c
     seen->slots[slot] = (uint32_t)++seen->count;
     return (uint32_t)seen->count - 1;
 }
+
+bool sk_configurations_dominated(const sk_configurations *seen, uint32_t index)
+{
+    const sk_configuration *what = &seen->list[index];
+    const uint64_t *window = &seen->words[what->words], *open = window + what->window;
+    uint32_t head = seen->slots[find_slot(seen, what->hash)] - 1;
+    for (uint32_t at = head; at != index; at = seen->list[at].next) { // later ones come first
+        const sk_configuration *other = &seen->list[at];
+        if (same_but_open(seen, other, what, window) && no_more_used(seen, other, open)) return true;
+    }
+    return false;
+}

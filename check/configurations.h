@@ -20,6 +20,8 @@ typedef struct sk_configuration {
     uint32_t next;    // with the same hash; SK_CONFIGURATION_NONE: the last
     uint32_t parent;  // SK_CONFIGURATION_NONE: the root
     uint32_t taken;   // what led here from the parent
+    uint64_t done_hash; // the caller's, as is
+    bool unneeded;      // `taken` is open, and nothing taken since needed it
 } sk_configuration;
 
 typedef struct sk_configurations {
@@ -38,6 +40,8 @@ void sk_configurations_deinit(sk_configurations *seen);
 // Remembers it (hash, first, state, window, parent, taken are set by the caller) and returns its index; or SK_CONFIGURATION_NONE:
 // it, or one that can do all it can, was seen before.
 uint32_t sk_configurations_add(sk_configurations *seen, sk_configuration what, const uint64_t *window, const uint64_t *open);
+// Has one been added since that can do all this one can? (Not itself.)
+bool sk_configurations_dominated(const sk_configurations *seen, uint32_t index);
 size_t sk_configurations_bytes(const sk_configurations *seen);
 
 #endif

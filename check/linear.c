@@ -7,7 +7,7 @@
 #include "check/parts.h"
 
 enum {
-    QUICK_STEPS = 100 * 1000,    // every key gets these before any key gets all that is left
+    QUICK_STEPS = 100 * 1000, // every key gets these before any key gets all that is left
     WINDOW_MAX = 24,             // operations beside the culprit that are named
     BEFORE_MAX = 8,              // the last ones of the best order
     STATE_TEXT_MAX = 80,
@@ -121,30 +121,32 @@ static sk_verdict check_part(const sk_parts *parts, uint32_t part, const sk_mode
     return verdict;
 }
 
-// Steps are shared out twice: a few for every key, so that one hard key hides no violation of another; then all.
+static sk_verdict check_with(const sk_parts *parts, uint32_t part, const sk_model *model, const sk_check_limits *limits,
+                             sk_report *report, bool *out_of)
+{
+    sk_check_budget budget = {.limits = *limits};
+    sk_verdict verdict = check_part(parts, part, model, &budget, report);
+    report->steps += budget.steps;
+    *out_of = verdict == SK_VERDICT_UNKNOWN && budget.out_of;
+    if (*out_of) sk_report_out_of(report, budget.out_of, report->steps);
+    return verdict;
+}
+
+// Keys get their steps in two rounds: a few each, so that one hard key hides no violation of another; then all that is left.
 static sk_verdict check_parts(const sk_parts *parts, const sk_model *model, const sk_check_limits *limits, sk_report *report)
 {
     sk_check_limits quick = *limits;
-    quick.steps = limits->steps && limits->steps < QUICK_STEPS ? limits->steps : QUICK_STEPS;
+    if (!limits->steps || limits->steps > QUICK_STEPS) quick.steps = QUICK_STEPS;
     bool *open = sk_alloc_zeroed(parts->count + 1);
-    uint32_t left = 0;
+    memset(open, true, parts->count);
     sk_verdict verdict = SK_VERDICT_HOLDS;
-    for (uint32_t part = 0; part < parts->count && verdict == SK_VERDICT_HOLDS; part++) {
-        sk_check_budget budget = {.limits = quick};
-        sk_verdict found = check_part(parts, part, model, &budget, report);
-        report->steps += budget.steps;
-        if (found == SK_VERDICT_UNKNOWN && budget.out_of) left++, open[part] = true;
-        else verdict = found;
-    }
-    sk_check_budget budget = {.limits = *limits, .steps = 0};
-    for (uint32_t part = 0; part < parts->count && left && verdict == SK_VERDICT_HOLDS; part++) {
-        if (!open[part]) continue;
-        verdict = check_part(parts, part, model, &budget, report);
-        if (verdict == SK_VERDICT_UNKNOWN && budget.out_of) {
-            sk_report_out_of(report, budget.out_of, report->steps + budget.steps);
+    for (int round = parts->count > 1 ? 0 : 1; round < 2; round++) {
+        for (uint32_t part = 0; part < parts->count && verdict == SK_VERDICT_HOLDS; part++) {
+            if (!open[part]) continue;
+            verdict = check_with(parts, part, model, round ? limits : &quick, report, &open[part]);
+            if (!round && open[part]) verdict = SK_VERDICT_HOLDS; // so far
         }
     }
-    report->steps += budget.steps;
     sk_free(open);
     return verdict;
 }

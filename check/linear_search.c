@@ -5,72 +5,32 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
-#include "check/configurations.h"
+#include "check/linear_private.h"
 
-// Completed operations are numbered 0 .. completed_count by call; open ones behind them, those of a class side by side by call.
-typedef struct open_class {
-    uint32_t class;
-    uint32_t begin, count; // in opens[]
-    uint32_t used;
-    uint32_t word, shift;  // of its counter
-} open_class;
+// A search in depth: tries one choice after the other, and goes back. Good histories are told by it at once. One that takes longer
+// is searched in layers (linear_layers.c), which enters fewer configurations but all there are.
 
-typedef struct choice {
-    uint32_t operation;
-    uint32_t state; // after it
-} choice;
+enum { DEPTH_STEPS = 200 * 1000 };
 
-typedef struct frame {
+typedef struct frame frame;
+struct frame {
     uint32_t state, first, highest; // before `taken`
     uint32_t log_size;
     size_t choices, next, end; // this frame's part of choices[]
     uint32_t configuration;
-} frame;
+};
 
-typedef struct search {
-    sk_stepper *stepper;
-    sk_check_budget *budget;
-    const sk_check_operation *const *list;
-    uint32_t *completed; // index in the list
-    uint32_t *classes;   // of completed operations
-    uint32_t completed_count;
-    uint32_t *opens; // index in the list
-    uint32_t *open_of; // which open class
-    uint32_t open_count;
-    open_class *groups;
-    uint32_t group_count;
-    uint64_t *guards, *open_used;
-    uint32_t open_words;
-    // Where the search is.
-    uint64_t *done; // bits of completed operations
-    uint64_t done_hash;
-    uint32_t first, highest; // first not taken; highest taken + 1
-    uint32_t state;
-    uint32_t *log; // what was taken, in order
-    uint32_t log_size;
-    choice *choices;
-    size_t choice_count, choice_capacity;
-    frame *frames;
-    size_t depth, frame_capacity;
-    uint32_t *best_of_class; // index in choices + 1, of completed classes, while choices are collected
-    sk_configurations seen;
-    // The furthest return reached, as its operation; SK_CONFIGURATION_NONE: none yet.
-    uint32_t culprit;
-    uint32_t best_configuration;
-    sk_linear_result *result;
-} search;
-
-static const sk_check_operation *completed_at(const search *s, uint32_t i)
+static const sk_check_operation *completed_at(const sk_linear *s, uint32_t i)
 {
     return s->list[s->completed[i]];
 }
 
-static bool is_done(const search *s, uint32_t i)
+static bool is_done(const sk_linear *s, uint32_t i)
 {
     return s->done[i / 64] >> (i % 64) & 1;
 }
 
-static void flip(search *s, uint32_t i)
+static void flip(sk_linear *s, uint32_t i)
 {
     s->done[i / 64] ^= (uint64_t)1 << (i % 64);
     s->done_hash ^= sk_hash_mix(sk_hash_mix(0x51ED, i + 1), 0xA5);
@@ -78,57 +38,71 @@ static void flip(search *s, uint32_t i)
 
 // ---- Taking and giving back ----
 
-static void take(search *s, uint32_t operation, uint32_t state)
+void sk_linear_take(sk_linear *s, uint32_t operation, uint32_t state)
 {
     if (operation < s->completed_count) {
         flip(s, operation);
+        s->done_count++;
         if (operation >= s->highest) s->highest = operation + 1;
         while (s->first < s->completed_count && is_done(s, s->first)) s->first++;
     } else {
-        open_class *group = &s->groups[s->open_of[operation - s->completed_count]];
+        sk_open_class *group = &s->groups[s->open_of[operation - s->completed_count]];
         group->used++;
+        s->open_count_used++;
         s->open_used[group->word] += (uint64_t)1 << group->shift;
     }
     s->state = state;
     s->log[s->log_size++] = operation;
 }
 
-static void give_back(search *s, uint32_t log_size)
+void sk_linear_give_back(sk_linear *s, uint32_t log_size)
 {
     while (s->log_size > log_size) {
         uint32_t operation = s->log[--s->log_size];
         if (operation < s->completed_count) {
             flip(s, operation);
+            s->done_count--;
             continue;
         }
-        open_class *group = &s->groups[s->open_of[operation - s->completed_count]];
+        sk_open_class *group = &s->groups[s->open_of[operation - s->completed_count]];
         group->used--;
+        s->open_count_used--;
         s->open_used[group->word] -= (uint64_t)1 << group->shift;
     }
 }
 
+void sk_linear_begin(sk_linear *s)
+{
+    memset(s->done, 0, (s->completed_count / 64 + 1) * sizeof *s->done);
+    memset(s->open_used, 0, (s->group_count + 1) * sizeof *s->open_used);
+    for (uint32_t i = 0; i < s->group_count; i++) s->groups[i].used = 0;
+    s->done_hash = 0;
+    s->first = s->highest = s->state = s->done_count = s->open_count_used = s->log_size = 0;
+    s->choice_count = s->depth = 0;
+}
+
 // ---- What may come next ----
 
-static void add_choice(search *s, uint32_t operation, uint32_t state)
+static void add_choice(sk_linear *s, uint32_t operation, uint32_t state)
 {
     if (s->choice_count == s->choice_capacity) {
         s->choice_capacity = s->choice_capacity ? s->choice_capacity * 2 : 256;
         s->choices = sk_realloc(s->choices, s->choice_capacity * sizeof *s->choices);
     }
-    s->choices[s->choice_count++] = (choice){.operation = operation, .state = state};
+    s->choices[s->choice_count++] = (sk_choice){.operation = operation, .state = state};
 }
 
-static uint32_t return_of(const search *s, uint32_t operation)
+static uint32_t return_of(const sk_linear *s, uint32_t operation)
 {
     return operation < s->completed_count ? completed_at(s, operation)->ret : SK_NO_RETURN;
 }
 
 // One choice a class: the first to return.
-static void offer(search *s, uint32_t operation, uint32_t state)
+static void offer(sk_linear *s, uint32_t operation, uint32_t state)
 {
     uint32_t *best = &s->best_of_class[s->classes[operation]];
     if (*best) {
-        choice *known = &s->choices[*best - 1];
+        sk_choice *known = &s->choices[*best - 1];
         if (return_of(s, operation) < return_of(s, known->operation)) known->operation = operation;
         return;
     }
@@ -136,10 +110,10 @@ static void offer(search *s, uint32_t operation, uint32_t state)
     *best = (uint32_t)s->choice_count;
 }
 
-static void sort_choices(search *s, size_t begin)
+static void sort_choices(sk_linear *s, size_t begin)
 {
     for (size_t i = begin + 1; i < s->choice_count; i++) {
-        choice moved = s->choices[i];
+        sk_choice moved = s->choices[i];
         size_t at = i;
         while (at > begin && return_of(s, s->choices[at - 1].operation) > return_of(s, moved.operation)) {
             s->choices[at] = s->choices[at - 1];
@@ -149,10 +123,10 @@ static void sort_choices(search *s, size_t begin)
     }
 }
 
-static void offer_open(search *s, uint32_t before)
+static void offer_open(sk_linear *s, uint32_t before)
 {
     for (uint32_t i = 0; i < s->group_count; i++) {
-        const open_class *group = &s->groups[i];
+        const sk_open_class *group = &s->groups[i];
         if (group->used == group->count) continue;
         uint32_t operation = group->begin + group->used;
         if (s->list[s->opens[operation]]->call >= before) continue;
@@ -161,9 +135,7 @@ static void offer_open(search *s, uint32_t before)
     }
 }
 
-// Takes all reads that fit, and collects the choices from choices[begin] on. The operation with the earliest return of those
-// left goes to *urgent (completed_count: all are taken).
-static void expand(search *s, size_t begin, uint32_t *urgent)
+void sk_linear_expand(sk_linear *s, size_t begin, uint32_t *urgent)
 {
     uint32_t before = SK_NO_RETURN; // only what was called before the earliest return may come next
     *urgent = s->completed_count;
@@ -174,7 +146,7 @@ static void expand(search *s, size_t begin, uint32_t *urgent)
         if (operation->call >= before) break;
         uint32_t next = sk_stepper_step(s->stepper, s->state, s->classes[i]);
         if (next == s->state && s->stepper->reads[s->classes[i]]) {
-            take(s, i, next);
+            sk_linear_take(s, i, next);
             continue;
         }
         if (next != SK_STATE_NONE) offer(s, i, next);
@@ -190,7 +162,7 @@ static void expand(search *s, size_t begin, uint32_t *urgent)
 
 // ---- The search ----
 
-static void note_progress(search *s, uint32_t urgent, uint32_t configuration)
+void sk_linear_note_progress(sk_linear *s, uint32_t urgent, uint32_t configuration)
 {
     sk_linear_result *result = s->result;
     bool known = s->culprit != SK_CONFIGURATION_NONE;
@@ -209,7 +181,7 @@ static void note_progress(search *s, uint32_t urgent, uint32_t configuration)
     else result->more_states = true;
 }
 
-static uint32_t remember(search *s, uint32_t parent, uint32_t taken)
+uint32_t sk_linear_remember(sk_linear *s, uint32_t parent, uint32_t taken, bool unneeded)
 {
     uint32_t from = s->first / 64;
     uint32_t window = s->highest > s->first ? (s->highest - 1) / 64 - from + 1 : 0;
@@ -218,17 +190,19 @@ static uint32_t remember(search *s, uint32_t parent, uint32_t taken)
                              .state = s->state,
                              .window = window,
                              .parent = parent,
-                             .taken = taken};
+                             .taken = taken,
+                             .done_hash = s->done_hash,
+                             .unneeded = unneeded};
     return sk_configurations_add(&s->seen, what, &s->done[from], s->open_used);
 }
 
-static size_t bytes_held(const search *s)
+size_t sk_linear_bytes(const sk_linear *s)
 {
-    return sk_configurations_bytes(&s->seen) + sk_stepper_bytes(s->stepper) + s->choice_capacity * sizeof(choice) +
+    return sk_configurations_bytes(&s->seen) + sk_stepper_bytes(s->stepper) + s->choice_capacity * sizeof(sk_choice) +
            s->frame_capacity * sizeof(frame);
 }
 
-static frame *push_frame(search *s)
+static frame *push_frame(sk_linear *s)
 {
     if (s->depth == s->frame_capacity) {
         s->frame_capacity = s->frame_capacity ? s->frame_capacity * 2 : 64;
@@ -239,23 +213,14 @@ static frame *push_frame(search *s)
     return top;
 }
 
-static uint32_t class_of(const search *s, uint32_t operation)
+void sk_linear_drop_unneeding(sk_linear *s, size_t begin, uint32_t before, uint32_t open)
 {
-    if (operation < s->completed_count) return s->classes[operation];
-    return s->groups[s->open_of[operation - s->completed_count]].class;
-}
-
-// An open operation was just taken in state `before` and no read needed it. What may come next then and does not need it either
-// (it leads to the same without it, or with it after) is left to the orders without it, or with it later. Of two open ones that
-// can change places, the one with the smaller number comes first.
-static void drop_what_needs_not(search *s, size_t begin, uint32_t before, uint32_t open)
-{
-    uint32_t open_class = class_of(s, open);
+    uint32_t open_class = sk_linear_class(s, open);
     size_t kept = begin;
     for (size_t i = begin; i < s->choice_count; i++) {
-        choice next = s->choices[i];
-        uint32_t without = sk_stepper_step(s->stepper, before, class_of(s, next.operation));
-        bool sorted = next.operation >= s->completed_count && class_of(s, next.operation) >= open_class;
+        sk_choice next = s->choices[i];
+        uint32_t without = sk_stepper_step(s->stepper, before, sk_linear_class(s, next.operation));
+        bool sorted = next.operation >= s->completed_count && sk_linear_class(s, next.operation) >= open_class;
         bool needs = without == SK_STATE_NONE || (without != next.state && sorted) ||
                      (without != next.state && sk_stepper_step(s->stepper, without, open_class) != next.state);
         if (needs) s->choices[kept++] = next;
@@ -264,75 +229,98 @@ static void drop_what_needs_not(search *s, size_t begin, uint32_t before, uint32
 }
 
 // Enters the configuration that taking `next` leads to (or the root). True: all is taken. False: entered, or seen before.
-static bool enter(search *s, const choice *next, uint32_t parent)
+static bool enter(sk_linear *s, const sk_choice *next, uint32_t parent)
 {
     size_t begin = s->choice_count;
     frame *top = push_frame(s);
-    if (next) take(s, next->operation, next->state);
+    if (next) sk_linear_take(s, next->operation, next->state);
     uint32_t urgent;
-    expand(s, begin, &urgent);
+    sk_linear_expand(s, begin, &urgent);
     if (urgent == s->completed_count) return true;
     bool unneeded = next && next->operation >= s->completed_count && s->log_size == top->log_size + 1;
-    if (unneeded) drop_what_needs_not(s, begin, top->state, next->operation);
+    if (unneeded) sk_linear_drop_unneeding(s, begin, top->state, next->operation);
     top->choices = top->next = top->end = begin;
     if (unneeded && s->choice_count == begin) {
-        note_progress(s, urgent, SK_CONFIGURATION_NONE); // another state for the same return
+        sk_linear_note_progress(s, urgent, SK_CONFIGURATION_NONE); // another state for the same return
         return false;
     }
-    top->configuration = remember(s, parent, next ? next->operation : 0);
+    top->configuration = sk_linear_remember(s, parent, next ? next->operation : 0, unneeded);
     if (top->configuration == SK_CONFIGURATION_NONE) return false;
     top->end = s->choice_count;
-    note_progress(s, urgent, top->configuration);
+    sk_linear_note_progress(s, urgent, top->configuration);
     return false;
 }
 
-static void leave(search *s)
+static void leave(sk_linear *s)
 {
     const frame *top = &s->frames[--s->depth];
-    give_back(s, top->log_size);
+    sk_linear_give_back(s, top->log_size);
     s->state = top->state;
     s->first = top->first;
     s->highest = top->highest;
     s->choice_count = top->choices;
 }
 
-static sk_verdict run(search *s)
+static sk_verdict search_in_depth(sk_linear *s, bool *tired)
 {
+    uint64_t steps = 0, steps_max = s->budget->limits.depth_steps;
+    if (!steps_max) steps_max = DEPTH_STEPS + 4 * (uint64_t)s->completed_count;
     if (enter(s, NULL, SK_CONFIGURATION_NONE)) return SK_VERDICT_HOLDS;
     while (s->depth) {
-        if (s->stepper->misfit || !sk_check_budget_step(s->budget, bytes_held(s))) return SK_VERDICT_UNKNOWN;
+        if (s->stepper->misfit || !sk_check_budget_step(s->budget, sk_linear_bytes(s))) return SK_VERDICT_UNKNOWN;
+        if (++steps > steps_max) {
+            *tired = true;
+            return SK_VERDICT_UNKNOWN;
+        }
         frame *top = &s->frames[s->depth - 1];
         if (top->next == top->end) {
             leave(s);
             continue;
         }
-        choice next = s->choices[top->next++];
+        sk_choice next = s->choices[top->next++];
         if (enter(s, &next, top->configuration)) return SK_VERDICT_HOLDS;
     }
     return s->stepper->misfit ? SK_VERDICT_UNKNOWN : SK_VERDICT_VIOLATED;
 }
 
-// ---- The best order, once more ----
-
 // Walks the choices that led to the best configuration again, which leaves the order in the log.
-static void replay_best(search *s)
+static void replay_best(sk_linear *s)
 {
     uint32_t *path = sk_alloc((s->seen.count + 1) * sizeof *path);
-    uint32_t length = 0;
+    uint32_t length = 0, urgent;
     for (uint32_t at = s->best_configuration; s->seen.list[at].parent != SK_CONFIGURATION_NONE; at = s->seen.list[at].parent)
         path[length++] = s->seen.list[at].taken;
-    while (s->depth) leave(s);
-    uint32_t urgent;
-    expand(s, 0, &urgent);
+    sk_linear_begin(s);
+    sk_linear_expand(s, 0, &urgent);
     while (length) {
         uint32_t operation = path[--length];
-        take(s, operation, sk_stepper_step(s->stepper, s->state, class_of(s, operation)));
-        expand(s, 0, &urgent);
+        sk_linear_take(s, operation, sk_stepper_step(s->stepper, s->state, sk_linear_class(s, operation)));
+        sk_linear_expand(s, 0, &urgent);
     }
     sk_free(path);
 }
 
-static void write_order(search *s)
+static sk_verdict search(sk_linear *s)
+{
+    bool tired = false;
+    sk_verdict verdict = search_in_depth(s, &tired);
+    if (tired) {
+        sk_configurations_deinit(&s->seen);
+        sk_configurations_init(&s->seen, s->guards, s->open_words);
+        sk_linear_begin(s);
+        s->culprit = SK_CONFIGURATION_NONE;
+        verdict = sk_linear_layers(s);
+    }
+    if (verdict == SK_VERDICT_VIOLATED || (tired && verdict == SK_VERDICT_HOLDS)) replay_best(s);
+    if (tired && verdict == SK_VERDICT_HOLDS) {
+        uint32_t urgent;
+        sk_linear_take(s, s->last_taken, sk_stepper_step(s->stepper, s->state, sk_linear_class(s, s->last_taken)));
+        sk_linear_expand(s, 0, &urgent);
+    }
+    return verdict;
+}
+
+static void write_order(sk_linear *s)
 {
     sk_linear_result *result = s->result;
     result->order = sk_alloc((s->log_size + 1) * sizeof *result->order);
@@ -364,7 +352,7 @@ static uint32_t bits_for(uint32_t count)
 }
 
 // Gives every open class a counter in a word, with a guard bit above it.
-static void place_counters(search *s)
+static void place_counters(sk_linear *s)
 {
     uint32_t word = 0, shift = 0;
     s->guards = sk_alloc_zeroed((s->group_count + 1) * sizeof *s->guards);
@@ -377,18 +365,19 @@ static void place_counters(search *s)
         }
         s->groups[i].word = word;
         s->groups[i].shift = shift;
+        s->groups[i].bits = bits - 1;
         s->guards[word] |= (uint64_t)1 << (shift + bits - 1);
         shift += bits;
     }
     s->open_words = s->group_count ? word + 1 : 0;
 }
 
-static void group_open(search *s, open_item *items)
+static void group_open(sk_linear *s, open_item *items)
 {
     if (s->open_count) qsort(items, s->open_count, sizeof *items, compare_open);
     for (uint32_t i = 0; i < s->open_count; i++) {
         if (!i || items[i].class != items[i - 1].class)
-            s->groups[s->group_count++] = (open_class){.class = items[i].class, .begin = i};
+            s->groups[s->group_count++] = (sk_open_class){.class = items[i].class, .begin = i};
         s->groups[s->group_count - 1].count++;
         s->opens[i] = items[i].index;
         s->open_of[i] = s->group_count - 1;
@@ -396,7 +385,7 @@ static void group_open(search *s, open_item *items)
     place_counters(s);
 }
 
-static void prepare(search *s, uint32_t count)
+static void prepare(sk_linear *s, uint32_t count)
 {
     s->completed = sk_alloc((count + 1) * sizeof *s->completed);
     s->classes = sk_alloc((count + 1) * sizeof *s->classes);
@@ -422,7 +411,7 @@ static void prepare(search *s, uint32_t count)
     sk_configurations_init(&s->seen, s->guards, s->open_words);
 }
 
-static void release(search *s)
+static void release(sk_linear *s)
 {
     void *all[] = {s->completed, s->classes, s->opens,   s->open_of, s->groups,        s->guards,
                    s->open_used, s->done,    s->log,     s->choices, s->best_of_class, s->frames};
@@ -434,13 +423,10 @@ void sk_linear_search(sk_stepper *stepper, const sk_check_operation *const *list
                       sk_linear_result *result)
 {
     *result = (sk_linear_result){.verdict = SK_VERDICT_UNKNOWN};
-    search s = {.stepper = stepper, .budget = budget, .list = list, .culprit = SK_CONFIGURATION_NONE, .result = result};
+    sk_linear s = {.stepper = stepper, .budget = budget, .list = list, .culprit = SK_CONFIGURATION_NONE, .result = result};
     prepare(&s, count);
-    result->verdict = run(&s);
-    if (result->verdict == SK_VERDICT_VIOLATED) {
-        replay_best(&s);
-        result->culprit = s.completed[s.culprit];
-    }
+    result->verdict = search(&s);
+    if (result->verdict == SK_VERDICT_VIOLATED) result->culprit = s.completed[s.culprit];
     write_order(&s);
     release(&s);
 }

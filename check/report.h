@@ -8,9 +8,10 @@
 
 typedef enum sk_verdict { SK_VERDICT_HOLDS, SK_VERDICT_VIOLATED, SK_VERDICT_UNKNOWN } sk_verdict;
 
-// Zero means no limit. The checkers never look at a clock: whoever has one answers `late`, asked every few thousand steps.
+// Zero means no limit (of depth_steps: a good one). The checkers never look at a clock: whoever has one answers `late`, asked every few thousand steps.
 typedef struct sk_check_limits {
     uint64_t steps;
+    uint64_t depth_steps; // of one search in depth, before it is done in layers (linear_layers.c)
     size_t memory; // bytes, about
     bool (*late)(void *context);
     void *context;
