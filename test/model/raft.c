@@ -1,6 +1,6 @@
 // Exhaustive small runs of Raft (test/support/model.h): agreement, validity, termination; one leader a term; durable before
 // answered. Budgets differ so that each run goes deep in one direction. SKEIN_LONG=1 makes each
-// run a hundred times longer.
+// run two hundred times longer.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static model_limits limits(size_t nodes, model_budget budget)
                           .depth_max = MODEL_PATH_MAX,
                           .network_max = 6,
                           .seconds = very_long ? 600 : 120, // a slow machine sees fewer states, and says so
-                          .states_max = very_long ? 20000000 : 200000,
+                          .states_max = very_long ? 20000000 : 100000,
                           .fair_every = 500};
 }
 
