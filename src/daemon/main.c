@@ -331,6 +331,7 @@ static int serve(daemon_state *daemon)
     if (!clean) _exit(SK_EXIT_OK);
     sk_host_disk_close(daemon->disk);
     if (daemon->node) sk_node_close(daemon->node);
+    if (sk_host_looking_up(daemon->host)) _exit(SK_EXIT_OK);
     sk_host_close(daemon->host);
     return SK_EXIT_OK;
 }

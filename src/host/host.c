@@ -312,6 +312,14 @@ void sk_host_run(sk_host *host)
     host->node = NULL;
 }
 
+bool sk_host_looking_up(const sk_host *host)
+{
+    for (size_t i = 0; i < host->peers.count; i++) {
+        if (host->peers.list[i].looking) return true;
+    }
+    return false;
+}
+
 bool sk_host_stopped_clean(const sk_host *host)
 {
     return host->stopped_clean;

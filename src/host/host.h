@@ -56,6 +56,8 @@ void sk_host_set_watch(sk_host *host, sk_host_watch *watch, void *context);
 
 // SIGTERM and SIGINT stop the host from now on, the second at once.
 int sk_host_watch_signals(sk_host *host);
+// A peer's name is being looked up, which cannot be cut short: close would wait for the resolver.
+bool sk_host_looking_up(const sk_host *host);
 // Runs until stopped: after stop, until the node has ended what it can, at most stop_timeout. Once it has returned the node is
 // not called any more: it may be closed.
 void sk_host_run(sk_host *host);
