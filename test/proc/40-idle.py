@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import LONG, SKEIND, Playground, check, figure, run
+from harness import check, figure, LONG, memory_kib, Playground, run, SKEIND
 
 SECONDS = 60 if LONG else 10
 
@@ -23,11 +23,6 @@ def switches(pid):
 def written(pid):
     with open(f"/proc/{pid}/io") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("write_bytes"))
-
-
-def memory_kib(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def cpu_ticks(pid):

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import SKEIND, ConnectionLost, Playground, Resp, RespError, check, figure, run, wait_for
+from harness import check, ConnectionLost, figure, memory_kib, Playground, Resp, RespError, run, SKEIND, wait_for
 
 
 def exchange(port, data, limit_s=5.0, pieces=None):
@@ -33,11 +33,6 @@ def exchange(port, data, limit_s=5.0, pieces=None):
             if not data:
                 return got, True
             got += data
-
-
-def memory_kib(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def client_port(ground):

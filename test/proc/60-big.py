@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 
-from harness import ConnectionLost, Playground, Resp, RespError, check, figure, quantile, run, wait_for
+from harness import check, ConnectionLost, figure, memory_kib, Playground, quantile, Resp, RespError, run, wait_for
 
 KEYS = 1_000_000
 VALUE = b"x" * 100
@@ -48,11 +48,6 @@ def load(client, count, name, value, batch=10000):
             reply = client.read()
             check(reply == "OK", f"SET {i}: {reply}")
         writer.join()
-
-
-def memory_kib(pid):
-    with open(f"/proc/{pid}/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def dbsize(ground, number):

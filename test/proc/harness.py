@@ -53,6 +53,12 @@ def quantile(values, part):
     return values[min(len(values) - 1, int(len(values) * part))]
 
 
+def memory_kib(pid):
+    """What a process has resident."""
+    with open(f"/proc/{pid}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
 # ---- RESP ----
 
 class RespError(Exception):
