@@ -78,6 +78,7 @@ static void a_leader_dies_with_a_write_in_every_order(void **state)
 {
     model_limits bounds = limits(3, (model_budget){.timeouts = 2, .crashes = 1, .submits = 1});
     bounds.led = true;
+    bounds.states_max *= 3; // everything above has happened by then
     model_result result = model_run(&bounds);
     assert_false(result.violated);
     assert_true(result.sometimes.acknowledged && result.sometimes.crashed_leader && result.sometimes.elected_again);
