@@ -7,6 +7,7 @@
 #include "sim/checks.h"
 #include "sim/clients.h"
 #include "sim/network.h"
+#include "sim/trace_tla.h"
 
 static const uint64_t wall_2024_ms = 1704067200000;
 
@@ -83,6 +84,7 @@ void sk_computer_turn(sk_computer *computer)
     sk_trace_mix(&world->trace, SK_WORLD_TURN, computer->id, wake);
     watch_disk(computer);
     sk_checks_turn(world->checks, computer);
+    if (world->tla) sk_trace_tla_look(world->tla, computer, false);
     if (wake != SK_NEVER) {
         sk_ns time = world_at(computer, wake);
         if (time <= world->now) time = world->now + 1 + sk_prng_below(&computer->prng, 20 * SK_US);
@@ -284,6 +286,7 @@ void sk_computer_start(sk_computer *computer)
     }
     SK_TRACE(&world->trace, "node %" PRIu32 " starts, boot %" PRIu64, computer->id,
              sk_node_identity(computer->node)->boot);
+    if (world->tla) sk_trace_tla_look(world->tla, computer, true);
     computer->paused = computer->stopping = false;
     computer->turn_at = computer->disk_at = SK_NEVER;
     turn_by(computer, world->now + sim_disk_run_cost(computer->platter));

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "sim/clients.h"
 #include "sim/fleet.h"
+#include "sim/trace_tla.h"
 
 static const char usage[] =
     "usage: skein-sim [--protocol raft] [--seed N | --seeds A..B | --seed-file FILE] [options]\n"
@@ -25,6 +26,9 @@ static const char usage[] =
     "  --jobs N          processes for --seeds (default 2)\n"
     "  --keep-going      with --seeds: go on after a failure\n"
     "  --trace           print what happens (one seed)\n"
+    "  --tla FILE        write what the replicas held as a module for TLC (one seed; see script/tla-trace)\n"
+    "  --tla-lines N     so many states of it (default 250)\n"
+    "  --tla-lie WHAT    falsify one of them: vote, role, commit, log or forget\n"
     "  --plant NAME      plant a bug that must be found; --plant help lists them\n"
     "\n"
     "Exit status: 0 fine, 2 usage, 3 crash (an assertion), 4 stuck, 5 wrong.\n";
@@ -33,6 +37,9 @@ typedef struct options {
     sk_fleet_options fleet;
     bool one, trace;
     const char *file;
+    const char *tla_path;
+    uint32_t tla_lines;
+    enum sk_trace_tla_lie tla_lie;
 } options;
 
 static _Noreturn void fail_usage(const char *what, const char *argument)
@@ -66,14 +73,24 @@ static enum sk_plant plant_of(const char *name)
 static options parse(int argc, char **argv)
 {
     static const struct option list[] = {
-        {"protocol", required_argument, NULL, 'p'}, {"seed", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, 'S'},    {"nodes", required_argument, NULL, 'n'},
-        {"events", required_argument, NULL, 'e'},   {"jobs", required_argument, NULL, 'j'},
-        {"keep-going", no_argument, NULL, 'k'},     {"trace", no_argument, NULL, 't'},
-        {"plant", required_argument, NULL, 'P'},    {"seed-file", required_argument, NULL, 'f'},
-        {"help", no_argument, NULL, 'h'},           {NULL, 0, NULL, 0},
+        {"protocol", required_argument, NULL, 'p'},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"nodes", required_argument, NULL, 'n'},
+        {"events", required_argument, NULL, 'e'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"keep-going", no_argument, NULL, 'k'},
+        {"trace", no_argument, NULL, 't'},
+        {"plant", required_argument, NULL, 'P'},
+        {"seed-file", required_argument, NULL, 'f'},
+        {"tla", required_argument, NULL, 'T'},
+        {"tla-lines", required_argument, NULL, 'L'},
+        {"tla-lie", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
     };
     options all = {.one = true,
+                   .tla_lines = 250,
                    .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
     for (int letter; (letter = getopt_long(argc, argv, "h", list, NULL)) != -1;) {
         const char *rest;
@@ -113,6 +130,16 @@ static options parse(int argc, char **argv)
         case 'f':
             all.file = optarg;
             break;
+        case 'T':
+            all.tla_path = optarg;
+            break;
+        case 'L':
+            all.tla_lines = (uint32_t)number(optarg, "", NULL);
+            break;
+        case 'l':
+            all.tla_lie = sk_trace_tla_lie_find(optarg);
+            if (all.tla_lie == SK_TRACE_TLA_LIE_END) fail_usage("no such lie: ", optarg);
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(0);
@@ -149,6 +176,27 @@ static const char *verdict_name(enum sk_verdict verdict)
     return "?";
 }
 
+static FILE *tla_open(const options *all, sk_world *world)
+{
+    if (!all->tla_path) return NULL;
+    FILE *file = fopen(all->tla_path, "w");
+    if (!file) fail_usage("cannot write ", all->tla_path);
+    world->tla = sk_trace_tla_open(file, world->computer_count, all->tla_lines, all->tla_lie);
+    return file;
+}
+
+static void tla_close(const options *all, sk_world *world, FILE *file)
+{
+    bool lied;
+    uint32_t lines = sk_trace_tla_close(world->tla, &lied);
+    world->tla = NULL;
+    fclose(file);
+    printf("%" PRIu32 " states for TLC%s\n", lines,
+           !all->tla_lie ? ""
+           : lied        ? ", one of them false"
+                         : ", nothing in them to falsify");
+}
+
 static int run_one(const options *all)
 {
     uint64_t seed = all->fleet.first;
@@ -158,12 +206,14 @@ static int run_one(const options *all)
     fflush(stdout);
     sk_world *world =
         sk_world_open(&swarm, all->fleet.plant, all->fleet.events_max, all->trace ? stdout : NULL);
+    FILE *tla = tla_open(all, world);
     enum sk_verdict verdict = sk_world_run(world);
     printf("%s: %" PRIu64 " events, %.1f virtual s, %zu operations, %" PRIu64 " digests compared\n",
            verdict_name(verdict), world->events, (double)world->now / 1e9,
            sk_clients_operations(world->clients), world->checked);
     if (verdict != SK_VERDICT_OK) printf("%s\n", world->problem);
     printf("trace hash %016" PRIx64 "\n", world->trace.hash);
+    if (tla) tla_close(all, world, tla);
     sk_world_close(world);
     if (verdict != SK_VERDICT_OK) print_replay(stdout, &all->fleet, seed);
     return (int)verdict;

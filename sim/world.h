@@ -87,6 +87,7 @@ typedef struct sk_network sk_network;
 typedef struct sk_clients sk_clients;
 typedef struct sk_checks sk_checks;
 typedef struct sk_nemesis sk_nemesis;
+typedef struct sk_trace_tla sk_trace_tla;
 
 struct sk_world {
     sk_swarm swarm;
@@ -104,6 +105,7 @@ struct sk_world {
     sk_clients *clients;
     sk_checks *checks;
     sk_nemesis *nemesis;
+    sk_trace_tla *tla; // NULL: not wanted. See sim/trace_tla.h
     enum sk_plant plant;
     bool healed; // the last phase: no more faults
     bool over;
