@@ -52,7 +52,8 @@ Act1(s) ==
 \* No detours: terms, commits and entries beyond the line's are not undone within a turn.
 Onward(s) ==
     /\ term'[s] <= Target.term
-    /\ log'[s] = log[s] \/ Len(log'[s]) <= Last /\ \A i \in (Target.floor + 1)..Len(log'[s]) : log'[s][i] = Target.log[i - Target.floor]
+    /\ \/ log'[s] = log[s]
+       \/ Len(log'[s]) <= Last /\ SameEntries(log'[s], Len(log'[s]))
     /\ commit'[s] <= Target.commit
 
 Step ==
