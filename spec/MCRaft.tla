@@ -21,5 +21,6 @@ InitFigure8 ==
     /\ offices = {[term |-> 1, leader |-> 1, start |-> 0, log |-> <<1>>, commit |-> 0],
                   [term |-> 2, leader |-> 3, start |-> 0, log |-> <<2>>, commit |-> 0]}
     /\ chosen = <<>>
+Only1And3Stand == role[2] = "follower"
 SpecFigure8 == InitFigure8 /\ [][NextSynced]_vars
 =============================================================================
