@@ -26,7 +26,7 @@ static const char usage[] =
     "  --jobs N          processes for --seeds (default 2)\n"
     "  --keep-going      with --seeds: go on after a failure\n"
     "  --trace           print what happens (one seed)\n"
-    "  --tla FILE        write what the replicas held as a module for TLC (one seed; see script/tla-trace)\n"
+    "  --tla FILE        write what the replicas held as a module for TLC (one seed; see script/tla trace)\n"
     "  --tla-lines N     so many states of it (default 250)\n"
     "  --tla-lie WHAT    falsify one of them: vote, role, commit, log or forget\n"
     "  --plant NAME      plant a bug that must be found; --plant help lists them\n"
