@@ -44,8 +44,7 @@ static void damage_silently(uint8_t *bytes, size_t size)
     bytes[size - 1] ^= 1;
     sk_frame frame = {0};
     sk_reader reader = sk_reader_make(sk_slice_make(bytes, size));
-    sk_read_u32(&reader);
-    sk_read_u32(&reader);
+    sk_read_bytes(&reader, SK_FRAME_CHECKED_SIZE);
     frame.kind = (enum sk_frame_kind)sk_read_u8(&reader);
     frame.flags = sk_read_u8(&reader);
     frame.space = (uint32_t)sk_read_varint(&reader);
@@ -60,11 +59,11 @@ static void damage_silently(uint8_t *bytes, size_t size)
 void sk_plant_frame(enum sk_plant plant, sk_world *world, sk_prng *prng, uint8_t *bytes, size_t size,
                     sk_node_id *from)
 {
-    bool protocol = size > SK_FRAME_HEADER_SIZE_MAX && bytes[8] == SK_FRAME_PROTOCOL;
+    bool protocol = size > SK_FRAME_HEADER_SIZE_MAX && bytes[SK_FRAME_CHECKED_SIZE] == SK_FRAME_PROTOCOL;
     if (!protocol || world->healed) return;
     if (plant == SK_PLANT_SPOOF_SENDER && sk_prng_chance(prng, 1, 3))
         *from = (sk_node_id)sk_prng_between(prng, 1, world->computer_count);
     if (plant == SK_PLANT_SILENT_DAMAGE && size > 80 && sk_prng_chance(prng, 1, 20) &&
-        !(bytes[9] & SK_FRAME_TRACED))
+        !(bytes[SK_FRAME_CHECKED_SIZE + 1] & SK_FRAME_TRACED))
         damage_silently(bytes, size);
 }

@@ -10,9 +10,9 @@ void sk_frame_write(sk_buffer *out, const sk_frame *frame)
 {
     SK_ASSERT(frame->trace.size == 0 || frame->trace.size == SK_TRACE_CONTEXT_SIZE);
     SK_ASSERT(frame->payload.size <= SK_FRAME_SIZE_MAX - SK_FRAME_HEADER_SIZE_MAX - SK_TRACE_CONTEXT_SIZE);
-    size_t size = 4 + 2 + sk_varint_size(frame->space) + frame->trace.size + frame->payload.size;
-    uint8_t *start = sk_buffer_reserve(out, 4 + size);
-    uint8_t *at = sk_put_u32(start, (uint32_t)size) + 4;
+    size_t size = 2 + sk_varint_size(frame->space) + frame->trace.size + frame->payload.size;
+    uint8_t *start = sk_buffer_reserve(out, SK_FRAME_CHECKED_SIZE + size);
+    uint8_t *at = start + SK_FRAME_CHECKED_SIZE;
     *at++ = (uint8_t)frame->kind;
     *at++ = (uint8_t)(frame->trace.size ? frame->flags | SK_FRAME_TRACED : frame->flags);
     at = sk_put_varint(at, frame->space);
@@ -20,23 +20,29 @@ void sk_frame_write(sk_buffer *out, const sk_frame *frame)
     at += frame->trace.size;
     if (frame->payload.size) memcpy(at, frame->payload.data, frame->payload.size);
     at += frame->payload.size;
-    SK_ASSERT((size_t)(at - start) == 4 + size);
-    sk_put_u32(start + 4, sk_crc32c(0, start + 8, size - 4));
-    out->size += 4 + size;
+    SK_ASSERT((size_t)(at - start) == SK_FRAME_CHECKED_SIZE + size);
+    sk_put_u32(start, (uint32_t)size);
+    sk_put_u32(start + 4, sk_crc32c(0, start + SK_FRAME_CHECKED_SIZE, size));
+    sk_put_u32(start + 8, sk_crc32c(0, start, 8));
+    out->size += SK_FRAME_CHECKED_SIZE + size;
 }
 
 int sk_frame_parse(sk_slice input, sk_frame *frame, size_t *used)
 {
     if (input.size < 4) return 0;
     uint32_t size = sk_get_u32(input.data);
-    if (size < 4 + 2 + 1 || size > SK_FRAME_SIZE_MAX) return SK_EPROTOCOL;
-    if (input.size - 4 < size) return 0;
-    if (sk_get_u32(input.data + 4) != sk_crc32c(0, input.data + 8, size - 4)) return SK_ECORRUPT;
-    sk_reader reader = sk_reader_make(sk_slice_make(input.data + 8, size - 4));
+    if (size < 2 + 1 || size > SK_FRAME_SIZE_MAX) return SK_EPROTOCOL;
+    if (input.size < SK_FRAME_CHECKED_SIZE) return 0;
+    if (sk_get_u32(input.data + 8) != sk_crc32c(0, input.data, 8)) return SK_ECORRUPT;
+    if (input.size - SK_FRAME_CHECKED_SIZE < size) return 0;
+    const uint8_t *body = input.data + SK_FRAME_CHECKED_SIZE;
+    if (sk_get_u32(input.data + 4) != sk_crc32c(0, body, size)) return SK_ECORRUPT;
+    sk_reader reader = sk_reader_make(sk_slice_make(body, size));
     uint8_t kind = sk_read_u8(&reader);
     uint8_t flags = sk_read_u8(&reader);
     uint64_t space = sk_read_varint(&reader);
-    if (kind == 0 || kind >= SK_FRAME_KIND_END || (flags & ~SK_FRAME_TRACED) || space > UINT32_MAX) return SK_EPROTOCOL;
+    if (kind == 0 || kind >= SK_FRAME_KIND_END || (flags & ~SK_FRAME_TRACED) || space > UINT32_MAX)
+        return SK_EPROTOCOL;
     sk_slice trace = {0};
     if (flags & SK_FRAME_TRACED) trace = sk_read_bytes(&reader, SK_TRACE_CONTEXT_SIZE);
     if (reader.bad) return SK_EPROTOCOL;
@@ -45,7 +51,7 @@ int sk_frame_parse(sk_slice input, sk_frame *frame, size_t *used)
                         .space = (uint32_t)space,
                         .trace = trace,
                         .payload = sk_slice_make(reader.at, sk_reader_left(&reader))};
-    *used = 4 + (size_t)size;
+    *used = SK_FRAME_CHECKED_SIZE + (size_t)size;
     return 1;
 }
 
@@ -76,7 +82,8 @@ int sk_hello_read(sk_slice payload, sk_hello *out)
     hello.node = sk_read_u32(&reader);
     hello.boot = sk_read_u64(&reader);
     sk_slice address = sk_read_sized(&reader);
-    if (!sk_reader_done(&reader) || hello.version == 0 || address.size >= sizeof hello.client_address) return SK_EPROTOCOL;
+    if (!sk_reader_done(&reader) || hello.version == 0 || address.size >= sizeof hello.client_address)
+        return SK_EPROTOCOL;
     memcpy(hello.cluster, cluster.data, sizeof hello.cluster);
     if (address.size) memcpy(hello.client_address, address.data, address.size);
     *out = hello;

@@ -1,14 +1,16 @@
 // Peer frames: what one connection between two nodes carries for all spaces.
 //
-//   size    u32   bytes behind this field
-//   crc     u32   CRC-32C of all behind this field
+//   size    u32   bytes behind the three checked fields
+//   crc     u32   CRC-32C of those bytes
+//   head    u32   CRC-32C of size and crc: a size is believed at once or never. One that grew by a flipped bit would
+//                 otherwise swallow all that follows, for as long as it takes to come, on a link that looks alive
 //   kind    u8    enum sk_frame_kind
 //   flags   u8    SK_FRAME_TRACED: 24 bytes of trace context (16 trace id, 8 span id) stand before the payload
 //   space   varint
 //   payload
 //
 // The first frame each way is a hello; nothing else is accepted before it. Frames end at SK_FRAME_SIZE_MAX: a greater
-// size, an unknown flag or kind, or a wrong CRC ends the connection (no resynchronisation).
+// size, an unknown flag or kind, or a wrong CRC (of the header: as soon as it is there) ends the connection (no resynchronisation).
 #ifndef SK_WIRE_FRAME_H
 #define SK_WIRE_FRAME_H
 
@@ -29,7 +31,8 @@ enum sk_frame_kind {
 enum {
     SK_FRAME_TRACED = 1,
     SK_TRACE_CONTEXT_SIZE = 24,
-    SK_FRAME_HEADER_SIZE_MAX = 4 + 4 + 1 + 1 + 10,
+    SK_FRAME_CHECKED_SIZE = 4 + 4 + 4,
+    SK_FRAME_HEADER_SIZE_MAX = SK_FRAME_CHECKED_SIZE + 1 + 1 + 10,
     SK_FRAME_SIZE_MAX = 80 * 1024 * 1024, // the largest request (64 MiB) and room for its envelope
 };
 

@@ -95,10 +95,10 @@ def client_port(ground):
 
 
 def peer_port(ground):
-    """The port for the other nodes: a frame is size u32, crc u32, kind, flags, space, payload; the first is a hello."""
+    """The port for the other nodes: a frame is size u32, crc u32, head u32, kind, flags, space, payload; the first is a hello."""
     port = ground.peer_port(1)
     rng = random.Random(11)
-    hello_like = struct.pack("<II", 60, 0) + b"\x01\x00\x00" + b"SKEIN\0LK" + bytes(rng.randrange(256) for _ in range(49))
+    hello_like = struct.pack("<III", 60, 0, 0) + b"\x01\x00\x00" + b"SKEIN\0LK" + bytes(rng.randrange(256) for _ in range(49))
     cases = [b"\x00" * 64, b"\xff" * 64, struct.pack("<II", 0xFFFFFFFF, 0) + b"x" * 100, struct.pack("<II", 0, 0) + b"x" * 40,
              hello_like, hello_like[:20], b"PING\r\n" * 10, b"GET / HTTP/1.1\r\n\r\n"]
     cases += [bytes(rng.randrange(256) for _ in range(rng.randrange(1, 2000))) for _ in range(100)]

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/alloc.h"
+#include "base/crc.h"
 #include "base/prng.h"
 #include "host/link.h"
 #include "host/socket.h"
@@ -285,6 +286,7 @@ static void claimed_size_allocates_nothing(void **state)
     int fd = connect_greeted(w);
     uint8_t bytes[1000] = {0};
     sk_put_u32(bytes, SK_FRAME_SIZE_MAX);
+    sk_put_u32(bytes + 8, sk_crc32c(0, bytes, 8));
     send_raw(fd, bytes, sizeof bytes);
     RUN_UNTIL(w, w->here.link && w->here.link->in.size == sizeof bytes);
     assert_true(w->here.link->in.capacity <= 4096);
