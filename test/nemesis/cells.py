@@ -58,7 +58,7 @@ def settings_of(rng):
 
 def accidents(cluster, nemesis, rng, seconds, clients):
     cluster.rest(QUIET_S)
-    nemesis.run(nemeses.World(cluster, rng, time.monotonic() + seconds))
+    nemesis.run(nemeses.World(cluster, clients, rng, time.monotonic() + seconds))
     cluster.heal(SERVE_LIMIT_S)
     cluster.rest(QUIET_S)
     for client in clients:

@@ -91,11 +91,18 @@ class Node:
             self.kill()
 
     def pause(self):
-        if self.up and not self.paused:
-            self.process.send_signal(signal.SIGSTOP)
-            self.paused = True
+        """Counted when the kernel says that it stands still."""
+        if not self.up or self.paused:
+            return
+        self.process.send_signal(signal.SIGSTOP)
+        self.paused = True
+        end = time.monotonic() + 1
+        while self.up and time.monotonic() < end:
             with open(f"/proc/{self.process.pid}/stat") as file:
-                self.cluster.count("pauses", file.read().rsplit(")", 1)[1].split()[0] in "tTZ" or 1)
+                if file.read().rsplit(")", 1)[1].split()[0] in "Tt":
+                    self.cluster.count("pauses")
+                    return
+            time.sleep(0.001)
 
     def resume(self):
         if self.paused:
@@ -108,6 +115,26 @@ class Node:
         if os.path.exists(self.journal):
             self.cluster.count("lost writes", power.cut(self.directory, self.journal, self.cluster.rng, everything))
             self.cluster.count("power cuts")
+
+    def files(self):
+        """Of its log and snapshots."""
+        folders = [os.path.join(self.directory, name) for name in ("wal", "snap")]
+        return sorted(os.path.join(folder, name) for folder in folders if os.path.isdir(folder) for name in os.listdir(folder))
+
+    def flip_bit(self, rng):
+        """In a byte of some file that is not zero: most of a segment is empty. Returns how many it flipped."""
+        files = self.files()
+        if not files:
+            return 0
+        with open(rng.choice(files), "r+b") as file:
+            data = file.read()
+            used = len(data.rstrip(b"\0"))
+            if not used:
+                return 0
+            at = rng.randrange(used)
+            file.seek(at)
+            file.write(bytes([data[at] ^ 1 << rng.randrange(8)]))
+        return 1
 
     def info(self, timeout_s=0.5):
         """INFO as a dictionary, None if it does not answer."""
@@ -229,6 +256,14 @@ class Cluster:
                 self.count("halted nodes")
                 node.kill()
                 node.start()
+
+    def wait_healed(self, limit_s=60):
+        """No node is still refilling."""
+        def healed():
+            infos = [node.info() for node in self.nodes.values()]
+            return all(info and info.get("healing") == "0" and
+                       all(",recovering=0" in info[name] for name in info if name.startswith("space")) for info in infos)
+        self.wait_for("all nodes have refilled", healed, limit_s)
 
     def wait_even(self, limit_s=60):
         def even():

@@ -3,6 +3,7 @@
 A nemesis names its evidence: counters of what really happened (bytes that waited, processes that died, calls that failed), not of
 what was intended. Without evidence a cell says nothing.
 """
+import os
 import random
 import time
 
@@ -28,8 +29,8 @@ def nemesis(*evidence, **traits):
 class World:
     """What a nemesis may use."""
 
-    def __init__(self, cluster, rng, until):
-        self.cluster, self.rng, self.until = cluster, rng, until
+    def __init__(self, cluster, clients, rng, until):
+        self.cluster, self.clients, self.rng, self.until = cluster, clients, rng, until
         self.net = cluster.proxy
 
     @property
@@ -255,6 +256,31 @@ def pause(world):
         world.rest(0.1, 1.2)
 
 
+@nemesis("pauses")
+def strobe(world):
+    """SIGSTOP and SIGCONT many times a second: a processor that is far too slow."""
+    while world.goes_on:
+        one = world.victim()
+        until = min(time.monotonic() + world.rng.uniform(0.5, 3.0), world.until)
+        stopped, running = world.rng.choice([(0.02, 0.002), (0.1, 0.02), (0.3, 0.1)])
+        while time.monotonic() < until:
+            one.pause()
+            world.rest(stopped)
+            one.resume()
+            world.rest(running)
+        world.rest(0.1, 0.6)
+
+
+@nemesis("hang-ups")
+def hang_up(world):
+    """Clients' connections end at any time, in the middle of requests and of replies."""
+    while world.goes_on:
+        for client in world.rng.sample(world.clients, world.rng.randrange(1, 4)):
+            if client.hang_up():
+                world.cluster.count("hang-ups")
+        world.rest(0.005, 0.15)
+
+
 @nemesis("kills")
 def storm(world):
     """One node killed as soon as it has begun to start, again and again: recovery is cut short."""
@@ -428,6 +454,50 @@ def power_storm(world):
             world.rest(*world.rng.choice([(0.0, 0.03), (0.02, 0.2), (0.2, 0.6)]))
         one.control.heal()
         world.rest(0.3, 1.5)
+
+
+def follower(world):
+    """One that does not lead; another one must know what it forgets."""
+    leader = world.cluster.leader()
+    return world.cluster.nodes[world.rng.choice([number for number in world.cluster.numbers if number != leader])] if leader else None
+
+
+def harm_files(world, harm):
+    """Rounds of: a follower dies, its files are harmed, it starts, and has refilled before anything else happens."""
+    while world.goes_on:
+        one = follower(world)
+        if one is None:
+            world.rest(0.2)
+            continue
+        one.kill()
+        harm(one)
+        one.start()
+        world.rest(0.3, 1.0)
+        world.cluster.wait_healed()
+        world.rest(0.2, 0.6)
+
+
+@nemesis("flipped bits on disk")
+def rot(world):
+    """Bits flip in a dead follower's log and snapshots."""
+    def harm(one):
+        for _ in range(world.rng.choice([1, 1, 3, 20])):
+            world.cluster.count("flipped bits on disk", one.flip_bit(world.rng))
+    harm_files(world, harm)
+
+
+@nemesis("files cut or gone")
+def shorten(world):
+    """A dead follower's log and snapshots lose their ends, or files, or all files."""
+    def harm(one):
+        files = one.files()
+        for path in files if world.rng.random() < 0.25 else world.rng.sample(files, world.rng.randrange(1, len(files) + 1)) if files else []:
+            world.cluster.count("files cut or gone")
+            if world.rng.random() < 0.5:
+                os.unlink(path)
+            else:
+                os.truncate(path, world.rng.randrange(os.path.getsize(path) + 1))
+    harm_files(world, harm)
 
 
 # ---- Clocks ----

@@ -102,11 +102,11 @@ class Connection:
             self.close()
 
     async def write(self, data, writer, direction):
-        if direction.chunk:
+        if chunk := direction.chunk:  # it may change meanwhile
             self.net.count["dribbled pieces"] += 1
             head, data = data[:ONE_BY_ONE], data[ONE_BY_ONE:]
-            for at in range(0, len(head), direction.chunk):
-                writer.write(head[at:at + direction.chunk])
+            for at in range(0, len(head), chunk):
+                writer.write(head[at:at + chunk])
                 await writer.drain()
                 await asyncio.sleep(0)
         if direction.rate:

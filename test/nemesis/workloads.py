@@ -7,6 +7,7 @@ knows). A process whose operation ended as info is never used again. What has no
 import json
 import os
 import random
+import socket
 import subprocess
 import threading
 import time
@@ -107,10 +108,12 @@ class Workload:
         return [path]
 
     def judge(self, directory):
+        verdict, text = self.check_model(directory) if self.model else ("holds", "")
         if self.problems:
-            return "violated", f"{len(self.problems)} problems: " + "; ".join(self.problems[:3])
-        if not self.model:
-            return "holds", ""
+            return "violated", f"{len(self.problems)} problems: " + "; ".join(self.problems[:3] + [text] * bool(text))
+        return verdict, text
+
+    def check_model(self, directory):
         done = subprocess.run([SKEIN, "check", "--model", self.model, "--seconds", str(CHECK_LIMIT_S)] + self.write_history(directory),
                               capture_output=True, text=True)
         if done.returncode == 0:
@@ -139,6 +142,17 @@ class Client(threading.Thread):
         if self.connection:
             self.connection.close()
             self.connection = None
+
+    def hang_up(self):
+        """From another thread: the connection ends, whatever is on its way. False: there is none."""
+        connection = self.connection
+        try:
+            if connection:
+                connection.socket.shutdown(socket.SHUT_RDWR)
+                return True
+        except OSError:
+            pass
+        return False
 
     def pipeline(self, *commands):
         """Replies, one for each command: (reply, None), (None, "fail") or (None, "info")."""
