@@ -1,6 +1,7 @@
 #include "check/datum.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -139,8 +140,8 @@ static int read_number(sk_slice word, sk_datum *out)
     }
     double number = strtod(text, &end);
     if (*end == 'M' && end[1] == 0) end++;
-    if (*end) return 0;
-    *out = (sk_datum){.type = SK_DATUM_FLOAT, .number = number};
+    if (*end || !isfinite(number)) return 0;
+    *out = (sk_datum){.type = SK_DATUM_FLOAT, .number = number + 0.0}; // no negative zero
     return 1;
 }
 
