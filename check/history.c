@@ -157,9 +157,9 @@ int sk_check_history_read(sk_check_history *history, sk_slice input, const sk_ch
         if (result <= 0) break;
         if (datum.type == SK_DATUM_LIST) {
             result = 0;
-            for (size_t i = 0; i < datum.count && !result; i++) result = add_event(&state, &datum.items[i], datum.items[i].line);
+            for (size_t i = 0; i < datum.count && !result; i++) result = add_event(&state, &datum.items[i], datum.items[i].line ? datum.items[i].line : reader.line);
         } else {
-            result = add_event(&state, &datum, datum.line);
+            result = add_event(&state, &datum, datum.line ? datum.line : reader.line);
         }
         if (result < 0) break;
     }
