@@ -29,7 +29,7 @@ typedef struct space_memory {
 } space_memory;
 
 typedef struct last_look { // at one node's space, in this life
-    uint64_t epoch, committed, applied, looked;
+    uint64_t epoch, committed, applied, looked, clock_ms;
 } last_look;
 
 struct sk_checks {
@@ -129,6 +129,8 @@ static void check_order(sk_checks *checks, const sk_computer *computer, const sk
         wrong = "what is committed went back";
     else if (status->applied < look->applied)
         wrong = "what is applied went back";
+    else if (facts->clock_ms < look->clock_ms)
+        wrong = "its clock went back";
     if (wrong)
         sk_world_fail(checks->world, SK_VERDICT_WRONG,
                       "space %" PRIu32 ", node %" PRIu32 ": %s (epoch %" PRIu64 ", last %" PRIu64
@@ -138,6 +140,7 @@ static void check_order(sk_checks *checks, const sk_computer *computer, const sk
     look->epoch = status->epoch;
     look->committed = status->committed;
     look->applied = status->applied;
+    look->clock_ms = facts->clock_ms;
 }
 
 static void look_at(sk_checks *checks, const sk_computer *computer, size_t index)

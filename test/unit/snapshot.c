@@ -159,6 +159,21 @@ static void every_request_fails_once_and_forever(void **state)
     }
 }
 
+static void D01_a_snapshot_whose_sync_failed_is_given_up(void **state)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        sim_disk *disk = disk_new(seed);
+        write_whole(disk, &old_info);
+        sim_disk_rule(disk, SIM_DISK_FAIL, 1u << SK_DISK_SYNC, 1, 1, SK_EIO);
+        assert_int_equal(write_whole(disk, &new_info), SK_EIO);
+        assert_int_equal(found_whole(disk), 100);
+        sim_disk_crash(disk);
+        assert_int_equal(found_whole(disk), 100);
+        assert_false(there(disk, ".part"));
+        sim_disk_close(disk);
+    }
+}
+
 static void N08_every_bit_flipped(void **state)
 {
     sim_disk *disk = disk_new(3);
@@ -506,6 +521,7 @@ int main(void)
         cmocka_unit_test(N05_D03_power_fails_at_every_request),
         cmocka_unit_test(R21_what_was_found_stays),
         cmocka_unit_test(every_request_fails_once_and_forever),
+        cmocka_unit_test(D01_a_snapshot_whose_sync_failed_is_given_up),
         cmocka_unit_test(N08_every_bit_flipped),
         cmocka_unit_test(foreign_and_newer_are_told_and_left),
         cmocka_unit_test(received_in_any_pieces),
