@@ -17,6 +17,12 @@ typedef struct held_send {
     size_t size;
 } held_send;
 
+// A read of the log under way.
+typedef struct fetch {
+    sk_wal_read read;
+    sk_list link;
+} fetch;
+
 enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
@@ -41,6 +47,7 @@ sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_p
     sk_origin_init(&space->origin);
     sk_reads_init(&space->reads);
     sk_transfers_init(&space->transfers);
+    sk_list_init(&space->fetches);
     return space;
 }
 
@@ -74,6 +81,12 @@ void sk_space_close(sk_space *space)
 {
     if (!space) return;
     sk_transfers_deinit(space);
+    if (space->job.writer) sk_snapshot_writer_drop(space->job.writer);
+    while (!sk_list_empty(&space->fetches)) {
+        fetch *one = SK_CONTAINER(space->fetches.next, fetch, link);
+        sk_list_remove(&one->link);
+        sk_free(one);
+    }
     if (space->job.image) space->machine->ops->image_close(space->job.image);
     if (space->replica) space->protocol->close(space->replica);
     space->machine->ops->close(space->machine);
@@ -134,25 +147,27 @@ static void on_persist(sk_space *space, const sk_effect *effect)
 
 static void on_fetched(sk_wal_read *read)
 {
-    sk_space *space = read->owner;
-    sk_space_step(space, (sk_event){.kind = SK_EVENT_RECORDS,
-                                    .records = {.from = read->from,
-                                                .list = read->list,
-                                                .count = read->count,
-                                                .error = read->error}});
-    sk_free(read);
+    fetch *one = SK_CONTAINER(read, fetch, read);
+    sk_list_remove(&one->link);
+    sk_space_step(read->owner, (sk_event){.kind = SK_EVENT_RECORDS,
+                                          .records = {.from = read->from,
+                                                      .list = read->list,
+                                                      .count = read->count,
+                                                      .error = read->error}});
+    sk_free(one);
 }
 
 static void on_fetch(sk_space *space, const sk_effect *effect)
 {
-    sk_wal_read *read = sk_alloc_zeroed(sizeof *read);
-    read->space = space->id;
-    read->from = effect->fetch.from;
-    read->to = effect->fetch.to;
-    read->bytes_max = space->node->config.limits.message_bytes_max;
-    read->done = on_fetched;
-    read->owner = space;
-    sk_wal_read_start(space->node->wal, read);
+    fetch *one = sk_alloc_zeroed(sizeof *one);
+    sk_list_push_back(&space->fetches, &one->link);
+    one->read.space = space->id;
+    one->read.from = effect->fetch.from;
+    one->read.to = effect->fetch.to;
+    one->read.bytes_max = space->node->config.limits.message_bytes_max;
+    one->read.done = on_fetched;
+    one->read.owner = space;
+    sk_wal_read_start(space->node->wal, &one->read);
 }
 
 // What an entry's session made of it, to whoever asked.

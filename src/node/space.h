@@ -53,6 +53,7 @@ struct sk_space {
     sk_ring marks; // persisted, not yet durable
     sk_ring held;  // sends waiting for durability
     sk_ring own;   // messages to ourselves
+    sk_list fetches; // reads of the log under way
     uint64_t durable_number;
     uint64_t released;
 

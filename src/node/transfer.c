@@ -22,6 +22,7 @@ struct sk_outgoing {
 enum incoming_state { RECEIVING, RESTORING };
 
 struct sk_incoming {
+    sk_list link;
     sk_space *space;
     sk_node_id from;
     uint64_t boot;
@@ -43,6 +44,7 @@ void sk_transfers_init(sk_transfers *transfers)
 {
     *transfers = (sk_transfers){0};
     sk_list_init(&transfers->outgoing);
+    sk_list_init(&transfers->incomings);
 }
 
 // ---- Sending ----
@@ -193,6 +195,7 @@ static void drop_incoming(sk_incoming *in)
     if (in->restore) in->space->machine->ops->restore_abort(in->restore);
     sk_snapshot_head_deinit(&in->head);
     if (in->space->transfers.incoming == in) in->space->transfers.incoming = NULL;
+    sk_list_remove(&in->link);
     sk_free(in);
 }
 
@@ -319,6 +322,7 @@ static void on_offer(sk_space *space, sk_node_id from, sk_slice payload)
     in = sk_alloc_zeroed(sizeof *in);
     *in = (sk_incoming){.space = space, .from = from, .boot = boot, .info = info, .progress_at = space->node->now};
     sk_snapshot_head_init(&in->head);
+    sk_list_push_back(&space->transfers.incomings, &in->link);
     space->transfers.incoming = in;
     in->receiver = sk_snapshot_receive(space->node->disk, &space->node->identity, &info, on_received, in);
     accept(in, ACCEPT_GO);
@@ -424,10 +428,19 @@ sk_ns sk_transfer_deadline(const sk_space *space)
 void sk_transfers_deinit(sk_space *space)
 {
     sk_transfers *transfers = &space->transfers;
-    while (!sk_list_empty(&transfers->outgoing)) drop_outgoing(SK_CONTAINER(transfers->outgoing.next, sk_outgoing, link));
-    // The disk is gone: what the receiver had there will not call back.
-    if (transfers->incoming) {
-        transfers->incoming->receiver = NULL;
-        drop_incoming(transfers->incoming);
+    // The disk is gone: what is with it will not call back.
+    while (!sk_list_empty(&transfers->outgoing)) {
+        sk_outgoing *out = SK_CONTAINER(transfers->outgoing.next, sk_outgoing, link);
+        if (out->source) sk_snapshot_source_drop(out->source);
+        out->source = NULL;
+        drop_outgoing(out);
+    }
+    while (!sk_list_empty(&transfers->incomings)) {
+        sk_incoming *in = SK_CONTAINER(transfers->incomings.next, sk_incoming, link);
+        if (in->receiver) sk_snapshot_receiver_drop(in->receiver);
+        if (in->source) sk_snapshot_source_drop(in->source);
+        in->receiver = NULL;
+        in->source = NULL;
+        drop_incoming(in);
     }
 }

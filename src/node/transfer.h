@@ -30,6 +30,7 @@ typedef struct sk_incoming sk_incoming; // the one that we are being sent
 typedef struct sk_transfers {
     sk_list outgoing;
     sk_incoming *incoming;
+    sk_list incomings; // it, and those given up whose file is not closed yet
 } sk_transfers;
 
 void sk_transfers_init(sk_transfers *transfers);
