@@ -86,6 +86,7 @@ void sk_snapshot_source_read(sk_snapshot_source *source, uint64_t offset, size_t
                              void (*done)(void *context, const sk_snapshot_piece *piece), void *context);
 void sk_snapshot_source_close(
     sk_snapshot_source *source); // safe with a read under way: done is then not called
+void sk_snapshot_source_drop(sk_snapshot_source *source); // as sk_snapshot_writer_drop
 
 // Takes the bytes of a snapshot file in order, cut anywhere, verifies them and hands out the chunks.
 typedef struct sk_snapshot_parser sk_snapshot_parser;
