@@ -71,7 +71,8 @@ def block(rows):
     lines = ["## Real processes under a nemesis", "",
              "Written by `script/nemesis --record`. A cell is a workload under a nemesis, on a fresh cluster of real processes; it says how many runs",
              "held, and `!` how many did not: v violated, u unknown. The canary `liar` must be caught, not hold. Counters add up over all recorded",
-             "runs, those from before a repair too.", "",
+             "runs, those from before a repair too: `append:dribble` found a frame size that was believed without a check, on bytes that the proxy",
+             "itself had lost; both are mended.", "",
              f"{len(rows)} cells, {total['runs']} runs, {total['seconds'] / 3600:.1f} hours: {total['holds']} held, {total['violated']} violated, "
              f"{total['unknown']} unknown; canaries {total['caught']} caught, {total['missed']} missed. "
              f"{total['acked']} operations acknowledged, {total['open']} of unknown outcome, {total['faults']} faults that fired.", "",
