@@ -30,6 +30,7 @@ enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = 8 };
 
 // The request number of entries that only move the clock: origin 0, so never mixed up with a client's.
 static const uint64_t advance_number = 1;
+static const sk_ns advance_pause = 5 * SK_MS;
 
 sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine)
 {
@@ -248,11 +249,13 @@ static void on_refuse(sk_space *space, const sk_effect *effect)
         sk_reads_refused(space, request, effect->refuse.why);
         return;
     }
+    space->refused = request;
     sk_node_id origin = (sk_node_id)(request >> (SUBMIT_NUMBER_BITS + SUBMIT_BOOT_BITS));
     uint64_t boot_bits = request >> SUBMIT_NUMBER_BITS & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
     uint64_t number = request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
     if (origin == 0) {
         space->clock.advancing = false;
+        space->clock.advance_again = space->node->now + advance_pause;
     } else if (origin == space->node->identity.node) {
         sk_origin_refused(space, number, effect->refuse.why);
     } else {
@@ -396,19 +399,24 @@ void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t 
     sk_envelope envelope = {.origin = origin, .boot = boot, .number = number, .answered = answered, .command = command};
     if (origin) envelope.flags |= SK_ENVELOPE_ORIGIN;
     if (resp == 3) envelope.flags |= SK_ENVELOPE_RESP3;
+    sk_space_clock before = space->clock;
     stamp(space, &envelope);
     sk_buffer_reset(&space->envelope, REPLY_BYTES_KEPT);
     sk_envelope_write(&space->envelope, &envelope);
     uint64_t boot_bits = boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
     uint64_t request = ((uint64_t)origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | number;
+    space->refused = 0;
     sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
                                     .submit = {.request = request, .command = sk_buffer_slice(&space->envelope)}});
+    if (space->refused != request) return;
+    // No entry carries what was stamped: the next one must, and nothing under way moves the clock so far.
+    space->clock.proposed_ms = before.proposed_ms;
+    space->clock.proposed_offset_ms = before.proposed_offset_ms;
+    space->clock.proposed_offset_known = before.proposed_offset_known;
 }
 
-// When the leader should log an advance of the clock, because something expires and nothing else moves it.
-static sk_ns advance_due(const sk_space *space)
+static sk_ns advance_wanted(const sk_space *space)
 {
-    if (!sk_space_leads(space) || space->clock.advancing) return SK_NEVER;
     uint64_t deadline = space->machine->ops->next_deadline(space->machine);
     if (deadline == UINT64_MAX) return SK_NEVER;
     const sk_space_clock *clock = &space->clock;
@@ -417,6 +425,14 @@ static sk_ns advance_due(const sk_space *space)
     if (deadline <= clock->base_ms) return space->node->now;
     uint64_t wait_ms = deadline - clock->base_ms;
     return wait_ms > SK_NEVER / SK_MS / 2 ? SK_NEVER : clock->base_time + wait_ms * SK_MS;
+}
+
+// When the leader should log an advance of the clock, because something expires and nothing else moves it.
+static sk_ns advance_due(const sk_space *space)
+{
+    if (!sk_space_leads(space) || space->clock.advancing) return SK_NEVER;
+    sk_ns at = advance_wanted(space);
+    return at < space->clock.advance_again ? space->clock.advance_again : at;
 }
 
 static void advance_clock(sk_space *space)
@@ -470,6 +486,7 @@ sk_ns sk_space_deadline(sk_space *space)
     at = earlier(at, sk_origin_deadline(space));
     at = earlier(at, sk_reads_deadline(space));
     at = earlier(at, advance_due(space));
+    at = earlier(at, sk_snapshot_job_deadline(space));
     return earlier(at, sk_transfer_deadline(space));
 }
 

@@ -37,6 +37,7 @@ typedef struct sk_space_clock {
     int64_t proposed_offset_ms; // likewise, last
     bool proposed_offset_known;
     bool advancing; // an entry that only moves the clock is under way
+    sk_ns advance_again; // it was refused: not before this time
 } sk_space_clock;
 
 struct sk_space {
@@ -62,6 +63,7 @@ struct sk_space {
     sk_space_clock clock;
     sk_buffer reply;    // scratch of apply
     sk_buffer envelope; // scratch of submit
+    uint64_t refused;   // last submit that the replica refused; 0: none since it was looked at
 
     sk_origin origin;
     sk_reads reads;
