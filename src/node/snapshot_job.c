@@ -69,6 +69,7 @@ static void on_written(void *context, int error, const sk_snapshot_info *info)
         sk_log(space->node->sink, SK_LOG_WARN, "msg=\"snapshot failed\" space=%s position=%llu error=\"%s\"", space->name,
                (unsigned long long)info->position, sk_error_text(error));
         space->job.retry_at = space->node->now + retry_pause;
+        space->snapshot_wanted = true; // whoever asked does not ask again soon
         return;
     }
     sk_log(space->node->sink, SK_LOG_DEBUG, "msg=\"snapshot taken\" space=%s position=%llu bytes=%llu", space->name,
