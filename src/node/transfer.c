@@ -5,6 +5,7 @@
 #include "node/state.h"
 
 enum { READ_BACK_BYTES = 256 * 1024, RECEIVED_PENDING_MAX = 512 * 1024 };
+#define NUMBER_MAX ((uint64_t)1 << 62)
 enum accept_verdict { ACCEPT_GO = 0, ACCEPT_DONE = 1, ACCEPT_FAILED = 2 };
 
 struct sk_outgoing {
@@ -243,7 +244,8 @@ static void install(sk_incoming *in)
     in->parser = NULL;
     bool stale = in->info.position <= space->applied;
     if (!error && !in->head_seen) error = SK_ECORRUPT;
-    if (!error && space->node->wal_failed) error = SK_EFAILED; // the replica has halted and would not follow
+    // A halted replica would not follow, nor one that leads by now.
+    if (!error && (space->node->wal_failed || sk_space_leads(space))) error = SK_EFAILED;
     if (error || stale) {
         if (error) fail_incoming(in, error);
         else {
@@ -300,11 +302,13 @@ static void on_offer(sk_space *space, sk_node_id from, sk_slice payload)
     info.epoch = sk_read_varint(&reader);
     info.size = sk_read_varint(&reader);
     if (!sk_reader_done(&reader) || !info.position || !info.size) return;
+    if (info.position >= NUMBER_MAX || info.epoch >= NUMBER_MAX || info.size >= NUMBER_MAX) return; // nobody counts so far
     if (info.position <= space->applied) {
         send_accept(space, from, info.position, boot, ACCEPT_DONE, 0);
         return;
     }
-    if (space->node->wal_failed) {
+    // Who leads holds all that is committed: it needs none, and its replica would not follow.
+    if (space->node->wal_failed || sk_space_leads(space)) {
         send_accept(space, from, info.position, boot, ACCEPT_FAILED, 0);
         return;
     }
@@ -314,7 +318,8 @@ static void on_offer(sk_space *space, sk_node_id from, sk_slice payload)
         accept(in, ACCEPT_GO);
         return;
     }
-    if (in && in->state == RESTORING) {
+    // Once all bytes are here it goes through: it cannot be given up any more.
+    if (in && (in->state == RESTORING || sk_snapshot_receiver_offset(in->receiver) == in->info.size)) {
         send_accept(space, from, info.position, boot, ACCEPT_FAILED, 0);
         return;
     }
