@@ -18,6 +18,8 @@ enum {
     JOB_BUDGET = 2000,
 };
 
+static const char no_room_reply[] = "-CLUSTERDOWN too many requests wait for this space's leader: certainly not applied, try again\r\n";
+
 // ---- Life ----
 
 sk_client *sk_node_client_open(sk_node *node, void *handle, const char *address)
@@ -209,6 +211,20 @@ static bool refuse(sk_client *client, const sk_buffer *refusal)
     return true;
 }
 
+// No room for the next request: it waits, as long as any request may, and then has its answer too.
+static bool no_room(sk_client *client)
+{
+    sk_node *node = client->node;
+    if (!client->blocked_since) client->blocked_since = node->now;
+    if (node->now - client->blocked_since < node->config.request_timeout) {
+        if (sk_list_empty(&client->blocked)) sk_list_push_back(&node->blocked, &client->blocked);
+        return false;
+    }
+    client->blocked_since = 0;
+    sk_client_answer(client, open_slot(client), sk_slice_text(no_room_reply));
+    return true;
+}
+
 // A request for a space: false when the input must wait.
 static bool data_request(sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
 {
@@ -220,10 +236,8 @@ static bool data_request(sk_client *client, const sk_command *command, size_t ar
     if (busy && (client->exclusive || space->id != client->space || sliced)) return false;
     if (busy && write && !client->ordered) return false;
     bool ordered = write || (busy && client->ordered);
-    if (ordered ? sk_origin_full(space) : sk_reads_full(space)) {
-        if (sk_list_empty(&client->blocked)) sk_list_push_back(&node->blocked, &client->blocked);
-        return false;
-    }
+    if (ordered ? sk_origin_full(space) : sk_reads_full(space)) return no_room(client);
+    client->blocked_since = 0;
     client->space = space->id;
     client->ordered = ordered;
     client->exclusive = sliced;
@@ -350,13 +364,24 @@ bool sk_clients_work(sk_node *node)
     return more;
 }
 
-static void wake_blocked(sk_node *node)
+static bool has_room(const sk_node *node)
 {
     for (size_t i = 0; i < node->space_count; i++) {
-        if (sk_origin_full(node->spaces[i]) || sk_reads_full(node->spaces[i])) return;
+        if (sk_origin_full(node->spaces[i]) || sk_reads_full(node->spaces[i])) return false;
     }
-    while (!sk_list_empty(&node->blocked)) {
-        sk_client *client = SK_CONTAINER(node->blocked.next, sk_client, blocked);
+    return true;
+}
+
+// When there is room again, all; those who have waited long enough, for their answer, in any case.
+static void wake_blocked(sk_node *node)
+{
+    if (sk_list_empty(&node->blocked)) return;
+    bool all = has_room(node);
+    sk_list *at = node->blocked.next;
+    while (at != &node->blocked) {
+        sk_client *client = SK_CONTAINER(at, sk_client, blocked);
+        at = at->next;
+        if (!all && node->now - client->blocked_since < node->config.request_timeout) continue;
         sk_list_remove(&client->blocked);
         client->resume = true;
         sk_client_touch(client);
@@ -424,6 +449,11 @@ sk_ns sk_clients_deadline(const sk_node *node)
     for (const sk_list *link = node->working.next; link != &node->working; link = link->next) {
         const sk_client *client = SK_CONTAINER(link, sk_client, working);
         if (!client->job && client->wait_until < at) at = client->wait_until;
+    }
+    for (const sk_list *link = node->blocked.next; link != &node->blocked; link = link->next) {
+        const sk_client *client = SK_CONTAINER(link, sk_client, blocked);
+        sk_ns answer_at = client->blocked_since + node->config.request_timeout;
+        if (answer_at < at) at = answer_at;
     }
     return at;
 }

@@ -41,6 +41,7 @@ struct sk_client {
     bool stalled;   // input waits: until the slots are empty, half of them are, or `out` has gone
     bool resume;    // tell the host in this turn
     size_t stalled_at; // slots under way when it stalled
+    sk_ns blocked_since; // its next request has found no room since; 0: it has not been tried, or it found some
     sk_list link;   // node->clients
     sk_list dirty;  // node->dirty
     sk_list working; // node->working
