@@ -89,6 +89,7 @@ static bool settle_write(const sk_answer *answer, sk_operation *operation)
 {
     switch (operation->kind) {
     case SK_OPERATION_SET:
+    case SK_OPERATION_LEND:
         return answer->kind == SK_ANSWER_OK;
     case SK_OPERATION_CAS:
         operation->result = answer->kind == SK_ANSWER_OK;

@@ -21,7 +21,7 @@ static bool covers(const sk_computer *other, const sk_computer *computer)
 
 bool sk_atlas_may_damage(const sk_world *world, const sk_computer *computer)
 {
-    if (computer->node || world->computer_count < 3 || computer->damaged_boot) return false;
+    if (world->computer_count < 3 || computer->damaged_boot) return false;
     for (sk_node_id id = 1; id <= world->computer_count; id++) {
         if (id != computer->id && !covers(&world->computers[id], computer)) return false;
     }

@@ -4,7 +4,7 @@
 
 #include "sim/world.h"
 
-// May the files of this computer, whose process is down, be damaged now?
+// May the files of this computer be damaged now (once its process is down, if it runs)?
 bool sk_atlas_may_damage(const sk_world *world, const sk_computer *computer);
 void sk_atlas_damaged(sk_computer *computer);
 // Notes who has healed; called now and then.

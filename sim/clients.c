@@ -11,9 +11,9 @@
 #include "sim/computer.h"
 #include "sim/connection.h"
 
-enum { LIST_TOKENS_MAX = 100 };
+enum { LIST_TOKENS_MAX = 100, LEASES_MAX = 40 };
 
-enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST };
+enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST, KEY_LEASE };
 
 typedef struct key {
     enum key_kind kind;
@@ -46,6 +46,7 @@ struct sk_clients {
     key *keys;
     uint32_t key_count, key_capacity;
     uint32_t registers[8], counters[8], lists[8]; // of the workload, swarm.keys of each
+    uint32_t leases[LEASES_MAX], lease_count;     // each is lent once
     client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
     uint32_t count;
 };
@@ -110,7 +111,7 @@ static sk_ns draw_delay(sk_clients *clients)
 
 static void key_name(const sk_clients *clients, uint32_t index, char out[16])
 {
-    static const char letters[] = {'r', 'c', 'a'};
+    static const char letters[] = {'r', 'c', 'a', 'e'};
     snprintf(out, 16, "%c%" PRIu32, letters[clients->keys[index].kind], index);
 }
 
@@ -139,10 +140,10 @@ static void write_request(sk_clients *clients, const sk_operation *op, sk_buffer
 {
     char name[16], text[32];
     key_name(clients, op->key, name);
-    bool write =
-        op->kind == SK_OPERATION_SET || op->kind == SK_OPERATION_CAS || op->kind == SK_OPERATION_APPEND;
-    int count = op->kind == SK_OPERATION_CAS ? 5 : write ? 3 : 2;
-    static const char *const verbs[] = {"SET", "GET", "SET", "INCR", "GET", "APPEND", "GET"};
+    bool lend = op->kind == SK_OPERATION_LEND, swap = op->kind == SK_OPERATION_CAS;
+    bool write = op->kind == SK_OPERATION_SET || op->kind == SK_OPERATION_APPEND || swap || lend;
+    int count = swap || lend ? 5 : write ? 3 : 2;
+    static const char *const verbs[] = {"SET", "GET", "SET", "INCR", "GET", "APPEND", "GET", "SET"};
     sk_buffer_printf(out, "*%d\r\n", count);
     write_argument(out, verbs[op->kind], 0);
     write_argument(out, name, 0);
@@ -152,6 +153,11 @@ static void write_request(sk_clients *clients, const sk_operation *op, sk_buffer
     } else if (write) {
         value_text(op->value, text);
         write_argument(out, text, padding_of(clients, op->value));
+    }
+    if (lend) {
+        write_argument(out, "PX", 0);
+        snprintf(text, sizeof text, "%" PRIu64, op->length / SK_MS);
+        write_argument(out, text, 0);
     }
     if (op->kind != SK_OPERATION_CAS) return;
     write_argument(out, "IFEQ", 0);
@@ -194,7 +200,7 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     if (clients->world->trace.lines) {
         char name[16];
         key_name(clients, op.key, name);
-        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET"};
+        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET", "LEND"};
         SK_TRACE(&clients->world->trace,
                  "client %" PRIu32 " asks %" PRIu32 ": #%" PRIu64 " %s %s (expects %" PRIu64 ")", one->id,
                  one->connection->to, op.value, verbs[op.kind], name, op.expect);
@@ -210,11 +216,21 @@ static uint32_t list_key(sk_clients *clients, uint32_t slot)
     return clients->lists[slot];
 }
 
+static sk_operation draw_lend(sk_clients *clients)
+{
+    uint32_t key = key_add(clients, KEY_LEASE);
+    clients->leases[clients->lease_count++] = key;
+    return (sk_operation){.kind = SK_OPERATION_LEND, .key = key,
+                          .length = sk_prng_between(&clients->prng, 1, 4000) * SK_MS};
+}
+
 static sk_operation draw_operation(sk_clients *clients)
 {
     const sk_swarm *swarm = &clients->world->swarm;
     uint32_t slot = (uint32_t)sk_prng_below(&clients->prng, swarm->keys);
     uint32_t writes = swarm->weight_set + swarm->weight_cas + swarm->weight_increment + swarm->weight_append;
+    if (sk_prng_chance(&clients->prng, swarm->weight_lend, 12) && clients->lease_count < LEASES_MAX)
+        return draw_lend(clients);
     uint64_t lot = sk_prng_below(&clients->prng, writes + swarm->weight_get);
     uint32_t at = swarm->weight_set;
     if (lot < at) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
@@ -227,6 +243,10 @@ static sk_operation draw_operation(sk_clients *clients)
         return (sk_operation){.kind = SK_OPERATION_INCREMENT, .key = clients->counters[slot]};
     if (lot < (at += swarm->weight_append))
         return (sk_operation){.kind = SK_OPERATION_APPEND, .key = list_key(clients, slot)};
+    if (clients->lease_count && sk_prng_chance(&clients->prng, 1, 4)) {
+        uint64_t lent = sk_prng_below(&clients->prng, clients->lease_count);
+        return (sk_operation){.kind = SK_OPERATION_GET, .key = clients->leases[lent]};
+    }
     switch (sk_prng_below(&clients->prng, 3)) {
     case 0:
         return (sk_operation){.kind = SK_OPERATION_GET, .key = clients->registers[slot]};
@@ -239,7 +259,7 @@ static sk_operation draw_operation(sk_clients *clients)
 
 static sk_operation draw_read(const sk_clients *clients, uint32_t index)
 {
-    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST};
+    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST, SK_OPERATION_GET};
     return (sk_operation){.kind = reads[clients->keys[index].kind], .key = index};
 }
 
@@ -647,6 +667,8 @@ void sk_clients_check(sk_clients *clients)
             fine = sk_history_check_register(&clients->history, i, problem, sizeof problem);
         if (one->kind == KEY_COUNTER)
             fine = sk_history_check_counter(&clients->history, i, problem, sizeof problem);
+        if (one->kind == KEY_LEASE)
+            fine = sk_history_check_lease(&clients->history, i, clients->world->swarm.drift_ppm_max, problem, sizeof problem);
         if (one->kind == KEY_LIST)
             fine = sk_history_check_list(&clients->history, i, sk_buffer_slice(&one->longest), problem,
                                          sizeof problem);

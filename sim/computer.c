@@ -217,6 +217,13 @@ void sk_computer_deinit(sk_computer *computer)
     sim_disk_close(computer->platter);
 }
 
+void sk_computer_gather(sk_computer *computer)
+{
+    sim_disk_counts counts = sim_disk_counts_of(computer->platter);
+    computer->world->faults[SK_FAULT_DISK_POWER] += counts.writes_lost + counts.names_lost;
+    computer->world->faults[SK_FAULT_DISK_TORN] += counts.writes_torn;
+}
+
 bool sk_computer_up(const sk_computer *computer)
 {
     return computer->node != NULL;
@@ -298,7 +305,7 @@ void sk_computer_start(sk_computer *computer)
     }
 }
 
-static void remember_held(sk_computer *computer)
+void sk_computer_note_held(sk_computer *computer)
 {
     size_t count = sk_node_space_count(computer->node);
     for (size_t i = 0; i < count; i++) {
@@ -316,7 +323,7 @@ void sk_computer_kill(sk_computer *computer, bool power)
     SK_ASSERT(!computer->turning);
     SK_TRACE(&world->trace, "node %" PRIu32 " %s", computer->id, power ? "loses power" : "is killed");
     sk_trace_mix(&world->trace, SK_WORLD_RESTART, computer->id, power);
-    remember_held(computer);
+    sk_computer_note_held(computer);
     if (power)
         sim_disk_crash(computer->platter);
     else

@@ -13,6 +13,8 @@ void sk_computer_kill(sk_computer *computer, bool power);
 void sk_computer_restart_at(sk_computer *computer, sk_ns time);
 void sk_computer_pause(sk_computer *computer, sk_ns length);
 void sk_computer_resume(sk_computer *computer);
+void sk_computer_note_held(sk_computer *computer); // what its log holds now, for the atlas
+void sk_computer_gather(sk_computer *computer);    // counts of its disk's faults into the world's
 bool sk_computer_up(const sk_computer *computer);      // a process runs
 bool sk_computer_running(const sk_computer *computer); // and is not paused
 

@@ -38,6 +38,8 @@
     X(DISK_GARBAGE, "disk-garbage-sector")                                                                   \
     X(DISK_CUT, "disk-file-cut")                                                                             \
     X(DISK_POWER, "disk-unsynced-lost")                                                                      \
+    X(DISK_TORN, "disk-torn-write")                                                                         \
+    X(DISK_LOSE_SNAPSHOT, "disk-snapshot-lost")                                                             \
     X(KILL, "process-kill")                                                                                  \
     X(POWER, "power-cut")                                                                                    \
     X(POWER_ALL, "power-cut-all")                                                                            \

@@ -346,3 +346,38 @@ bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice lon
     sk_free(places);
     return fine;
 }
+
+// ---- Leases ----
+
+static const sk_operation *find_lend(const sk_history *history, uint32_t key)
+{
+    for (size_t i = 0; i < history->count; i++) {
+        const sk_operation *op = &history->list[i];
+        if (op->key == key && op->kind == SK_OPERATION_LEND) return op;
+    }
+    return NULL;
+}
+
+bool sk_history_check_lease(const sk_history *history, uint32_t key, uint32_t drift_ppm, char *problem, size_t size)
+{
+    const sk_operation *lend = find_lend(history, key);
+    if (!lend) return true;
+    bool acknowledged = lend->outcome == SK_OUTCOME_OK;
+    sk_ns shortest = lend->length / (1000000 + drift_ppm) * 1000000;
+    sk_ns gone = SK_NEVER;        // the earliest end of a read that found it gone, begun after it was acknowledged
+    sk_ns there = 0;              // the latest start of a read that found it there
+    const char *wrong = NULL;
+    for (size_t i = 0; i < history->count; i++) {
+        const sk_operation *op = &history->list[i];
+        if (op->key != key || op->kind != SK_OPERATION_GET || op->outcome != SK_OUTCOME_OK) continue;
+        if (op->result && (op->result != lend->value || op->end < lend->start)) wrong = "shows a value never lent";
+        if (op->result && lend->outcome == SK_OUTCOME_FAILED) wrong = "shows what was refused";
+        if (op->result && op->start > there) there = op->start;
+        if (op->result || !acknowledged || op->start < lend->end) continue;
+        if (op->end + SK_MS < lend->start + shortest) wrong = "was gone before its time";
+        if (op->end < gone) gone = op->end;
+    }
+    if (gone < there) wrong = "came back after it was gone";
+    if (wrong) snprintf(problem, size, "e%" PRIu32 " %s", key, wrong);
+    return !wrong;
+}

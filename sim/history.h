@@ -8,6 +8,7 @@
 //   unknown outcomes lists       APPEND of tokens never repeated: every read is a prefix of the longest; each
 //   acknowledged token is there once,
 //               where its reply said; the order is one that real time allows
+//   leases      one SET with PX a key: gone not before its time (drift allowed for), and never there again once gone
 //
 // An operation whose reply said "certainly not ordered" must never show; one of unknown outcome may, once.
 #ifndef SIM_HISTORY_H
@@ -25,6 +26,7 @@ enum sk_operation_kind {
     SK_OPERATION_COUNT,
     SK_OPERATION_APPEND,
     SK_OPERATION_LIST,
+    SK_OPERATION_LEND, // SET with PX: once a key
 };
 
 enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN };
@@ -39,6 +41,7 @@ typedef struct sk_operation {
     uint64_t result;  // GET: value found (0: none); INCREMENT, COUNT: number; APPEND, LIST: length; CAS: 1 if
                       // it took place
     uint64_t hash;    // LIST: of what was read
+    sk_ns length;     // LEND: the time to live asked for
     sk_ns start, end; // end: SK_NEVER unless OK or FAILED
 } sk_operation;
 
@@ -58,6 +61,8 @@ void sk_history_token(char out[SK_TOKEN_SIZE + 1], uint64_t value);
 // longest read.
 bool sk_history_check_register(const sk_history *history, uint32_t key, char *problem, size_t size);
 bool sk_history_check_counter(const sk_history *history, uint32_t key, char *problem, size_t size);
+// drift_ppm: how much faster than the world a clock may run.
+bool sk_history_check_lease(const sk_history *history, uint32_t key, uint32_t drift_ppm, char *problem, size_t size);
 bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice longest, char *problem,
                            size_t size);
 

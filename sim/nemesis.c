@@ -365,37 +365,38 @@ static void restart_later(sk_nemesis *nemesis, enum sk_fault fault, const sk_com
     mend_later(nemesis, fault, computer->id, computer->boots, SK_S + hold(nemesis));
 }
 
+static bool damage_file(sk_nemesis *nemesis, enum sk_fault fault, sk_computer *computer, const char *name)
+{
+    sk_slice bytes = sim_disk_file(computer->platter, name);
+    size_t used = bytes.size;
+    while (used && !bytes.data[used - 1]) used--;
+    bool log = !strncmp(name, "wal/", 4), snapshot = !strncmp(name, "snap/", 5);
+    if (!used || !(snapshot || (log && fault != SK_FAULT_DISK_LOSE_SNAPSHOT))) return false;
+    uint64_t at = sk_prng_below(&nemesis->prng, used);
+    SK_TRACE(&nemesis->world->trace, "disk %" PRIu32 ": %s, %s at %" PRIu64 " of %zu", computer->id, sk_fault_name(fault),
+             name, at, used);
+    sk_atlas_damaged(computer);
+    switch (fault) {
+    case SK_FAULT_DISK_BIT_FLIP:
+        return sim_disk_flip(computer->platter, name, at, (uint8_t)(1u << sk_prng_below(&nemesis->prng, 8)));
+    case SK_FAULT_DISK_ZERO: return sim_disk_zero_sector(computer->platter, name, at);
+    case SK_FAULT_DISK_GARBAGE: return sim_disk_garble_sector(computer->platter, name, at);
+    case SK_FAULT_DISK_LOSE_SNAPSHOT: return sim_disk_lose(computer->platter, name);
+    default: return sim_disk_cut(computer->platter, name, at);
+    }
+}
+
 static bool damage_files(sk_nemesis *nemesis, enum sk_fault fault, sk_computer *computer)
 {
-    sk_world *world = nemesis->world;
-    if (!sk_atlas_may_damage(world, computer)) return false;
-    size_t count = sim_disk_file_count(computer->platter);
-    if (!count) return false;
+    if (computer->node) sk_computer_note_held(computer);
+    if (!sk_atlas_may_damage(nemesis->world, computer)) return false;
+    kill_one(nemesis, computer, sk_prng_chance(&nemesis->prng, 1, 2));
     for (int tries = 0; tries < 8; tries++) {
-        const char *name =
-            sim_disk_file_name(computer->platter, (size_t)sk_prng_below(&nemesis->prng, count));
-        bool data = !strncmp(name, "wal/", 4) || !strncmp(name, "snap/", 5);
-        sk_slice bytes = sim_disk_file(computer->platter, name);
-        size_t used = bytes.size;
-        while (used && !bytes.data[used - 1]) used--;
-        if (!data || !used) continue;
-        uint64_t at = sk_prng_below(&nemesis->prng, used);
-        char file[SK_DISK_NAME_MAX];
-        strcpy(file, name);
-        SK_TRACE(&world->trace, "disk %" PRIu32 ": %s, %s at %" PRIu64 " of %zu", computer->id,
-                 sk_fault_name(fault), file, at, used);
-        sk_atlas_damaged(computer);
-        switch (fault) {
-        case SK_FAULT_DISK_BIT_FLIP:
-            return sim_disk_flip(computer->platter, file, at,
-                                 (uint8_t)(1u << sk_prng_below(&nemesis->prng, 8)));
-        case SK_FAULT_DISK_ZERO:
-            return sim_disk_zero_sector(computer->platter, file, at);
-        case SK_FAULT_DISK_GARBAGE:
-            return sim_disk_garble_sector(computer->platter, file, at);
-        default:
-            return sim_disk_cut(computer->platter, file, at);
-        }
+        size_t count = sim_disk_file_count(computer->platter);
+        char name[SK_DISK_NAME_MAX];
+        if (!count) return false;
+        strcpy(name, sim_disk_file_name(computer->platter, (size_t)sk_prng_below(&nemesis->prng, count)));
+        if (damage_file(nemesis, fault, computer, name)) return true;
     }
     return false;
 }
@@ -444,7 +445,7 @@ static bool strike_disk(sk_nemesis *nemesis, enum sk_fault fault)
 static bool strike(sk_nemesis *nemesis, enum sk_fault fault)
 {
     if (fault >= SK_FAULT_NET_CLOG && fault <= SK_FAULT_NET_REFUSED) return strike_network(nemesis, fault);
-    if (fault >= SK_FAULT_DISK_SLOW && fault <= SK_FAULT_DISK_CUT) return strike_disk(nemesis, fault);
+    if (fault >= SK_FAULT_DISK_SLOW && fault <= SK_FAULT_DISK_LOSE_SNAPSHOT) return strike_disk(nemesis, fault);
     if (fault >= SK_FAULT_KILL && fault <= SK_FAULT_CLOCK_WALL_1970) return strike_process(nemesis, fault);
     return false;
 }

@@ -223,5 +223,6 @@ enum sk_verdict sk_world_run(sk_world *world)
         }
     }
     SK_ASSERT(world->over);
+    for (sk_node_id id = 1; id <= world->computer_count; id++) sk_computer_gather(&world->computers[id]);
     return world->verdict;
 }
