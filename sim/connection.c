@@ -86,14 +86,17 @@ static void node_end_gone(sk_connection *connection, sk_computer *computer)
     sk_connection_let_go(connection);
 }
 
-static void node_end_opens(sk_connections *connections, sk_connection *connection, sk_computer *computer)
+// False: the node takes no more clients, and the connection is gone.
+static bool node_end_opens(sk_connections *connections, sk_connection *connection, sk_computer *computer)
 {
     char address[32];
     snprintf(address, sizeof address, "10.1.0.%" PRIu32 ":%" PRIu64, connection->client,
              20000 + connection->number % 40000);
     connection->side = sk_node_client_open(computer->node, connection, address);
     connection->node_open = connection->side != NULL;
-    if (!connection->side) reset(connections, connection);
+    bool taken = connection->side != NULL;
+    if (!taken) reset(connections, connection);
+    return taken;
 }
 
 void sk_connection_feed(sk_connections *connections, sk_connection *connection)
@@ -102,10 +105,7 @@ void sk_connection_feed(sk_connections *connections, sk_connection *connection)
     if (connection->refused || !sk_computer_running(computer)) return;
     if (!connection->node_open && !connection->input.size) return;
     sk_computer_input(computer);
-    if (!connection->node_open) {
-        node_end_opens(connections, connection, computer);
-        if (!connection->node_open) return;
-    }
+    if (!connection->node_open && !node_end_opens(connections, connection, computer)) return;
     if (connection->input.size) {
         size_t used =
             sk_node_client_receive(computer->node, connection->side, sk_buffer_slice(&connection->input));

@@ -273,11 +273,15 @@ void sk_raft_on_append(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_
 // ---- Answers ----
 
 // A line may be slow (its bulk waits while heartbeats overtake), a disk too: repeats must not add to the load.
+static const sk_ns RETRY_PATIENCE = 5 * SK_S;
+
 sk_ns sk_raft_retry_after(const sk_raft_replica *raft, const sk_raft_peer *peer)
 {
     sk_ns after = sk_raft_later(2 * raft->timing.heartbeat_active, 2 * peer->round_trip);
     after = sk_raft_later(after, 3 * peer->pace);
-    return after << (peer->retries < RETRY_DOUBLINGS_MAX ? peer->retries : RETRY_DOUBLINGS_MAX);
+    after <<= peer->retries < RETRY_DOUBLINGS_MAX ? peer->retries : RETRY_DOUBLINGS_MAX;
+    // A line that was slow once may be well again: patience has an end (seed 746).
+    return sk_raft_earlier(after, sk_raft_later(RETRY_PATIENCE, 2 * peer->pace));
 }
 
 static void measure_pace(const sk_raft_replica *raft, sk_raft_peer *peer, sk_ns sent)
