@@ -19,6 +19,7 @@ enum {
     SPARE_MAX = 64 * 1024, // unused capacity that a rest may keep
     OUT_KEEP = 4 * 1024,
     REFUSAL_OUT_MAX = 64 * 1024,
+    BATCH_READ_SIZE = 8 * 1024, // of one connection in a batch of reads; what is longer comes in the next round
 };
 
 #define CLOSING_MAX     (5 * SK_S)
@@ -42,6 +43,7 @@ struct sk_connection {
     enum state state;
     bool half_closed;
     sk_list link, resume, leaving;
+    sk_list reading, sending; // in the next batch
 };
 
 static const char too_many[] = "-ERR max number of clients reached\r\n";
@@ -74,6 +76,8 @@ static void break_off(sk_connection *connection)
     connection->state = BROKEN;
     sk_list_remove(&connection->resume);
     sk_list_remove(&connection->leaving);
+    sk_list_remove(&connection->reading);
+    sk_list_remove(&connection->sending);
     uv_poll_stop(&connection->poll);
     close(connection->fd);
     connection->fd = -1;
@@ -161,7 +165,8 @@ void sk_door_output(void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
     if (connection->state != SERVED || connection->out) return;
-    if (write_out(connection, out) && connection->half_closed) queue_resume(connection);
+    connection->out = out;
+    sk_list_push_back(&connection->door->sends, &connection->sending);
 }
 
 void sk_door_client_close(void *handle, sk_buffer *out)
@@ -170,6 +175,7 @@ void sk_door_client_close(void *handle, sk_buffer *out)
     connection->client = NULL;
     connection->rest = *out;
     *out = (sk_buffer){0};
+    sk_list_remove(&connection->sending);
     if (connection->state == BROKEN) return;
     SK_ASSERT(connection->state == SERVED);
     connection->state = CLOSING;
@@ -182,16 +188,59 @@ void sk_door_client_close(void *handle, sk_buffer *out)
     }
 }
 
-static void on_writable(sk_connection *connection)
+// All replies of a client have gone.
+static void drained(sk_connection *connection)
 {
     sk_door *door = connection->door;
+    // Only who was held back for them has anything to do now.
+    if (sk_node_client_stalled(connection->client)) sk_host_input(door->host);
+    sk_node_client_drained(door->host->node, connection->client);
+    if (connection->half_closed) queue_resume(connection);
+}
+
+static void on_writable(sk_connection *connection)
+{
     if (!connection->out || !write_out(connection, connection->out)) return;
-    if (connection->state == CLOSING) {
-        linger(connection);
-    } else if (connection->client) {
-        sk_host_input(door->host);
-        sk_node_client_drained(door->host->node, connection->client);
-        if (connection->half_closed) queue_resume(connection);
+    if (connection->state == CLOSING) linger(connection);
+    else if (connection->client) drained(connection);
+}
+
+// What a batch could do for one connection; the rest goes the ordinary way.
+static void sent(sk_connection *connection, ssize_t result)
+{
+    sk_buffer *out = connection->out;
+    if (result == SK_EIO) {
+        connection->out = NULL;
+        break_off(connection);
+        return;
+    }
+    if (result > 0) connection->written += (size_t)result;
+    if (connection->written == out->size) {
+        sk_buffer_reset(out, OUT_KEEP);
+        connection->written = 0;
+        connection->out = NULL;
+    } else if (!write_out(connection, out)) {
+        return;
+    }
+    drained(connection);
+}
+
+void sk_door_send(sk_door *door)
+{
+    sk_connection *waiting[SK_SOCKET_BATCH_MAX];
+    sk_socket_operation list[SK_SOCKET_BATCH_MAX];
+    while (!sk_list_empty(&door->sends)) {
+        size_t count = 0;
+        while (count < SK_SOCKET_BATCH_MAX && !sk_list_empty(&door->sends)) {
+            sk_connection *connection = SK_CONTAINER(door->sends.next, sk_connection, sending);
+            sk_list_remove(&connection->sending);
+            SK_ASSERT(connection->written == 0 && connection->out);
+            waiting[count] = connection;
+            list[count++] = (sk_socket_operation){
+                .fd = connection->fd, .bytes = connection->out->data, .size = connection->out->size};
+        }
+        sk_socket_batch_send(door->batch, list, count);
+        for (size_t i = 0; i < count; i++) sent(waiting[i], list[i].result);
     }
 }
 
@@ -257,6 +306,39 @@ static void on_input(sk_connection *connection, uint8_t *scratch, size_t size)
     sk_buffer_append(&connection->in, scratch + used, size - used);
 }
 
+static void on_received(sk_connection *connection, uint8_t *bytes, ssize_t got)
+{
+    if (got == SK_EAGAIN) return;
+    if (got == SK_EIO) {
+        break_off(connection);
+    } else if (got == 0) {
+        on_end(connection);
+    } else {
+        on_input(connection, bytes, (size_t)got);
+        want(connection);
+    }
+}
+
+void sk_door_receive(sk_door *door)
+{
+    sk_connection *waiting[SK_SOCKET_BATCH_MAX];
+    sk_socket_operation list[SK_SOCKET_BATCH_MAX];
+    while (!sk_list_empty(&door->reads)) {
+        size_t count = 0;
+        while (count < SK_SOCKET_BATCH_MAX && !sk_list_empty(&door->reads)) {
+            sk_connection *connection = SK_CONTAINER(door->reads.next, sk_connection, reading);
+            sk_list_remove(&connection->reading);
+            waiting[count] = connection;
+            list[count] = (sk_socket_operation){.fd = connection->fd,
+                                                .bytes = door->inputs + count * BATCH_READ_SIZE,
+                                                .size = BATCH_READ_SIZE};
+            count++;
+        }
+        sk_socket_batch_receive(door->batch, list, count);
+        for (size_t i = 0; i < count; i++) on_received(waiting[i], list[i].bytes, list[i].result);
+    }
+}
+
 static void on_readable(sk_connection *connection)
 {
     uint8_t *scratch = connection->door->host->scratch;
@@ -297,7 +379,14 @@ static void on_poll(uv_poll_t *handle, int status, int events)
         return;
     }
     if (events & UV_WRITABLE) on_writable(connection);
-    if (connection->state != BROKEN && (events & UV_READABLE)) on_readable(connection);
+    if (connection->state == BROKEN || !(events & UV_READABLE)) return;
+    bool plain = connection->state != SERVED || !connection->client || connection->in.size;
+    if (plain) {
+        on_readable(connection);
+    } else {
+        sk_list_remove(&connection->reading);
+        sk_list_push_back(&connection->door->reads, &connection->reading);
+    }
 }
 
 void sk_door_client_resume(void *handle)
@@ -369,6 +458,8 @@ static void admit(sk_door *door, int fd, const sk_socket_address *from)
     }
     sk_list_init(&connection->resume);
     sk_list_init(&connection->leaving);
+    sk_list_init(&connection->reading);
+    sk_list_init(&connection->sending);
     sk_list_push_back(&door->connections, &connection->link);
     door->count++;
     want(connection);
@@ -406,6 +497,10 @@ void sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max
     sk_list_init(&door->connections);
     sk_list_init(&door->resumes);
     sk_list_init(&door->leaving);
+    sk_list_init(&door->reads);
+    sk_list_init(&door->sends);
+    door->batch = sk_socket_batch_open();
+    door->inputs = sk_alloc(SK_SOCKET_BATCH_MAX * BATCH_READ_SIZE);
     int error = uv_poll_init(&host->loop, &door->poll, listener);
     SK_ASSERT(error == 0);
     uv_timer_init(&host->loop, &door->pause);
@@ -436,4 +531,6 @@ void sk_door_close(sk_door *door)
     for (sk_list *at = door->connections.next; at != &door->connections; at = at->next) {
         break_off(SK_CONTAINER(at, sk_connection, link));
     }
+    sk_socket_batch_close(door->batch);
+    sk_free(door->inputs);
 }

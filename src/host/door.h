@@ -13,6 +13,7 @@
 
 #include <uv.h>
 #include "base/list.h"
+#include "host/socket_batch.h"
 #include "node/node.h"
 
 typedef struct sk_host sk_host;
@@ -27,6 +28,9 @@ typedef struct sk_door {
     sk_list connections;
     sk_list resumes; // those to be looked at before the next turn
     sk_list leaving; // CLOSING, LINGERING and half-closed ones
+    sk_list reads, sends; // those whose turn comes in the next batch
+    sk_socket_batch *batch;
+    uint8_t *inputs; // where a batch of reads goes
     uint32_t count;
     uint32_t count_max;
     const char *refusal; // NULL: the node serves
@@ -36,6 +40,10 @@ void sk_door_open(sk_door *door, sk_host *host, int listener, uint32_t count_max
 void sk_door_start(sk_door *door); // begins to accept
 void sk_door_stop(sk_door *door);  // no more; those who are here stay
 void sk_door_close(sk_door *door); // everybody out; the loop must run until it has let go
+// Gives the node what has come, in batches. Before a turn.
+void sk_door_receive(sk_door *door);
+// Sends what the node has answered, in batches. After a turn.
+void sk_door_send(sk_door *door);
 // Gives the node what it asked for again. Before a turn.
 void sk_door_resume(sk_door *door);
 bool sk_door_waits(const sk_door *door); // somebody is to be resumed

@@ -132,16 +132,18 @@ static void on_check(uv_check_t *handle)
         if (host->stopping) finish_stop(host, true);
         return;
     }
+    sk_door_receive(&host->door);
     sk_door_resume(&host->door);
     sk_host_input(host);
     sk_ns next = sk_node_turn(host->node);
     host->timed = false;
+    sk_door_send(&host->door);
     if (host->watch && !host->watch(host->watch_context)) host->watch = NULL;
     if (host->stopping && sk_node_stopping(host->node)) {
         finish_stop(host, true);
         return;
     }
-    bool at_once = next == 0 || sk_door_waits(&host->door);
+    bool at_once = next == 0 || host->timed || sk_door_waits(&host->door);
     if (at_once) {
         uv_idle_start(&host->again, on_again);
     } else {

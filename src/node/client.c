@@ -439,7 +439,7 @@ void sk_node_client_drained(sk_node *node, sk_client *client)
     SK_ASSERT(client->handle && client->out.size == 0);
     client->draining = false;
     sk_buffer_reset(&client->out, OUTPUT_KEPT);
-    sk_client_touch(client);
+    if (client->stalled || client->closing) sk_client_touch(client);
     (void)node;
 }
 
