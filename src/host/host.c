@@ -138,6 +138,7 @@ static void on_check(uv_check_t *handle)
     sk_ns next = sk_node_turn(host->node);
     host->timed = false;
     sk_door_send(&host->door);
+    sk_heap_watch(&host->heap);
     if (host->watch && !host->watch(host->watch_context)) host->watch = NULL;
     if (host->stopping && sk_node_stopping(host->node)) {
         finish_stop(host, true);
@@ -209,6 +210,7 @@ int sk_host_open(sk_host **out, sk_log_sink *sink)
     uv_timer_init(&host->loop, &host->stop_timer);
     host->deadline_poll.data = host->check.data = host->again.data = host->stop_timer.data = host;
     host->scratch = sk_alloc(SK_HOST_SCRATCH_SIZE);
+    sk_heap_init(&host->heap);
     *out = host;
     return 0;
 err_after_deadline:

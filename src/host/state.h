@@ -3,6 +3,7 @@
 #define SK_HOST_STATE_H
 
 #include "host/door.h"
+#include "host/heap.h"
 #include "host/host.h"
 #include "host/peers.h"
 
@@ -15,6 +16,7 @@ struct sk_host {
     uv_loop_t loop;
     sk_node *node; // NULL: nobody is served
     uint8_t *scratch;
+    sk_heap heap;
 
     uv_check_t check;
     uv_idle_t again; // active: the next iteration does not wait
