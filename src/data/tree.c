@@ -39,6 +39,29 @@ static bool find(const sk_tree *tree, sk_slice key, sk_path *path)
     }
 }
 
+static void read_value(const sk_leaf *leaf, uint32_t index, sk_value *out)
+{
+    sk_entry entry;
+    sk_cell_read(sk_leaf_cell(leaf, index), &entry);
+    *out = entry.value;
+}
+
+bool sk_tree_look(const sk_tree *tree, sk_slice key, sk_tree_place *place, sk_value *out)
+{
+    place->depth = 0;
+    place->found = tree->root && find(tree, key, place);
+    if (place->found) read_value(sk_leaf_of(place->node[place->depth - 1]), place->at[place->depth - 1], out);
+    return place->found;
+}
+
+void sk_tree_prefetch(const sk_tree *tree, sk_slice key)
+{
+    const sk_tree_node *node = tree->root;
+    // The inner nodes are few and mostly at hand: only the leaf is worth asking for.
+    while (node && node->level > 1) node = sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)];
+    if (node && node->level == 1) sk_node_prefetch(sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)]);
+}
+
 bool sk_tree_get(const sk_tree *tree, sk_slice key, sk_value *out)
 {
     sk_tree_node *node = tree->root;
@@ -49,9 +72,7 @@ bool sk_tree_get(const sk_tree *tree, sk_slice key, sk_value *out)
     }
     uint32_t index;
     if (!sk_leaf_find(sk_leaf_of(node), key, &index)) return false;
-    sk_entry entry;
-    sk_cell_read(sk_leaf_cell(sk_leaf_of(node), index), &entry);
-    *out = entry.value;
+    read_value(sk_leaf_of(node), index, out);
     return true;
 }
 
@@ -182,16 +203,27 @@ static sk_slice save(sk_slice slice, const sk_leaf *leaf, uint8_t *room, size_t 
 
 bool sk_tree_put(sk_tree *tree, sk_slice key, sk_value value)
 {
+    sk_tree_place place;
+    sk_value old;
+    sk_tree_look(tree, key, &place, &old);
+    return sk_tree_put_at(tree, &place, key, value);
+}
+
+bool sk_tree_put_at(sk_tree *tree, const sk_tree_place *place, sk_slice key, sk_value value)
+{
     SK_ASSERT(key.size <= SK_TREE_KEY_MAX);
-    if (!tree->root) tree->root = &sk_leaf_open(0)->node;
-    sk_path path;
-    bool found = find(tree, key, &path);
+    SK_ASSERT((place->depth == 0) == (tree->root == NULL) && (!place->depth || place->node[0] == tree->root));
+    sk_path path = *place;
+    if (!tree->root) {
+        tree->root = &sk_leaf_open(0)->node;
+        find(tree, key, &path);
+    }
     own(tree, &path);
     const sk_leaf *leaf = sk_leaf_of(path.node[path.depth - 1]);
     uint8_t key_room[SK_VALUE_INLINE_MAX], value_room[SK_VALUE_INLINE_MAX];
     sk_entry entry = {.key = save(key, leaf, key_room, sizeof key_room), .value = value};
     entry.value.bytes = save(value.bytes, leaf, value_room, sizeof value_room);
-    if (found) {
+    if (place->found) {
         replace(tree, &path, &entry);
         return false;
     }

@@ -51,6 +51,19 @@ sk_tree sk_tree_snapshot(sk_tree *tree);
 bool sk_tree_get(const sk_tree *tree, sk_slice key, sk_value *out);
 // Inserts or replaces; copies key and value. `value.bytes` and `key` may point into this very tree. True if it was new.
 bool sk_tree_put(sk_tree *tree, sk_slice key, sk_value value);
+// A place: where a key is, or would be. Looking first and putting there costs one way down instead of two. It holds until the
+// tree is next written.
+enum { SK_TREE_DEPTH_MAX = 24 };
+typedef struct sk_tree_place {
+    sk_tree_node *node[SK_TREE_DEPTH_MAX];
+    uint32_t at[SK_TREE_DEPTH_MAX]; // which child; in the leaf which entry
+    uint32_t depth;                 // 0: the tree is empty
+    bool found;
+} sk_tree_place;
+bool sk_tree_look(const sk_tree *tree, sk_slice key, sk_tree_place *place, sk_value *out); // as get
+bool sk_tree_put_at(sk_tree *tree, const sk_tree_place *place, sk_slice key, sk_value value); // as put
+// Asks for the memory that a look at `key` will read first. Several of these, then the looks: they wait together.
+void sk_tree_prefetch(const sk_tree *tree, sk_slice key);
 // Changes meta alone (the bytes stay where they are). False if there is no such key.
 bool sk_tree_set_meta(sk_tree *tree, sk_slice key, uint64_t meta);
 bool sk_tree_remove(sk_tree *tree, sk_slice key); // false if there was none
@@ -62,7 +75,6 @@ bool sk_tree_at(const sk_tree *tree, uint64_t index, sk_slice *key, sk_value *va
 // A cursor over a tree that is not written meanwhile (take a snapshot to be free of that). It stands between two entries,
 // where seek put it; each next gives the entry behind it and steps over it, each previous the one before it, borrowed, until
 // false at the end.
-enum { SK_TREE_DEPTH_MAX = 24 };
 typedef struct sk_tree_cursor {
     const sk_tree *tree;
     const sk_tree_node *node[SK_TREE_DEPTH_MAX];

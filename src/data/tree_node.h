@@ -239,11 +239,7 @@ void sk_node_retain(sk_tree_node *node);
 
 // ---- tree.c ----
 // The way from the root to a leaf.
-typedef struct sk_path {
-    sk_tree_node *node[SK_TREE_DEPTH_MAX];
-    uint32_t at[SK_TREE_DEPTH_MAX]; // which child; in the leaf which entry
-    uint32_t depth;
-} sk_path;
+typedef sk_tree_place sk_path;
 
 // The node at `level` of the path (0: the root) may be too empty: joins it with a sibling, and so on up. The
 // path must be owned.

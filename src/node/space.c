@@ -23,7 +23,7 @@ typedef struct fetch {
     sk_list link;
 } fetch;
 
-enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
+enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024, PREFETCHED = 8 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
 enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = 8 };
@@ -302,6 +302,17 @@ static void carry_out(sk_space *space, const sk_effect *effect)
     }
 }
 
+// What the next effects will apply is asked for together: each alone would wait for memory on its own.
+static void prefetch(const sk_space *space, size_t from)
+{
+    for (size_t i = from; i < space->effects.count && i < from + PREFETCHED; i++) {
+        const sk_effect *effect = &space->effects.list[i];
+        sk_envelope envelope;
+        if (effect->kind != SK_EFFECT_APPLY || sk_envelope_read(effect->apply.payload, &envelope) < 0) continue;
+        space->machine->ops->prefetch(space->machine, envelope.command);
+    }
+}
+
 static void step_once(sk_space *space, sk_event *event)
 {
     SK_ASSERT(!space->stepping);
@@ -309,7 +320,10 @@ static void step_once(sk_space *space, sk_event *event)
     event->now = space->node->now;
     sk_effects_reset(&space->effects);
     space->protocol->step(space->replica, event, &space->effects);
-    for (size_t i = 0; i < space->effects.count; i++) carry_out(space, &space->effects.list[i]);
+    for (size_t i = 0; i < space->effects.count; i++) {
+        if (i % PREFETCHED == 0 && space->effects.count > 2 && space->machine->ops->prefetch) prefetch(space, i);
+        carry_out(space, &space->effects.list[i]);
+    }
     space->stepping = false;
 #ifdef SK_VERIFY
     space->protocol->check(space->replica);

@@ -160,16 +160,32 @@ void sk_command_encode(sk_buffer *out, size_t argc, const sk_slice *argv)
     }
 }
 
+// Takes the next argument off `bytes`. False: they cannot hold it.
+static bool take_argument(sk_slice *bytes, sk_slice *argument)
+{
+    uint64_t size;
+    if (sk_unpack(bytes, &size) != 1 || size > bytes->size) return false;
+    *argument = sk_slice_make(bytes->data, (size_t)size);
+    *bytes = sk_slice_make(bytes->data + size, bytes->size - (size_t)size);
+    return true;
+}
+
 int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max)
 {
     uint64_t count;
     if (sk_unpack(&bytes, &count) != 1 || count > bytes.size || count > INT32_MAX) return SK_EPROTOCOL;
     if (count > argv_max) return SK_ETOOBIG;
     for (size_t i = 0; i < count; i++) {
-        uint64_t size;
-        if (sk_unpack(&bytes, &size) != 1 || size > bytes.size) return SK_EPROTOCOL;
-        argv[i] = sk_slice_make(bytes.data, (size_t)size);
-        bytes = sk_slice_make(bytes.data + size, bytes.size - (size_t)size);
+        if (!take_argument(&bytes, &argv[i])) return SK_EPROTOCOL;
     }
     return bytes.size == 0 ? (int)count : SK_EPROTOCOL;
+}
+
+size_t sk_command_peek(sk_slice bytes, sk_slice *argv, size_t count)
+{
+    uint64_t all;
+    if (sk_unpack(&bytes, &all) != 1) return 0;
+    size_t taken = 0;
+    while (taken < count && taken < all && take_argument(&bytes, &argv[taken])) taken++;
+    return taken;
 }

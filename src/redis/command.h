@@ -86,6 +86,9 @@ void sk_command_encode(sk_buffer *out, size_t argc, const sk_slice *argv);
 // arguments that the bytes cannot hold is SK_EPROTOCOL, so memory may be taken for it.
 int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max);
 
+// The first `count` arguments alone. How many there are of them; less than asked when there are no more or they are malformed.
+size_t sk_command_peek(sk_slice bytes, sk_slice *argv, size_t count);
+
 // Redis's own texts.
 #define SK_ERR_SYNTAX      "ERR syntax error"
 #define SK_ERR_NOT_INTEGER "ERR value is not an integer or out of range"

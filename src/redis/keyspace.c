@@ -94,6 +94,13 @@ static void apply(sk_machine *machine, const sk_command_context *context, sk_sli
     give_back_scratch(keyspace);
 }
 
+// Nearly every command's first argument is its key. If this one's is not, nothing is lost.
+static void prefetch(const sk_machine *machine, sk_slice command)
+{
+    sk_slice argv[2];
+    if (sk_command_peek(command, argv, 2) == 2) sk_tree_prefetch(&keyspace_of_const(machine)->keys, argv[1]);
+}
+
 static void advance(sk_machine *machine, uint64_t clock_ms)
 {
     sk_keyspace *keyspace = keyspace_of(machine);
@@ -150,6 +157,7 @@ static void close_keyspace(sk_machine *machine)
 
 static const sk_machine_ops keyspace_ops = {
     .apply = apply,
+    .prefetch = prefetch,
     .advance = advance,
     .query = query,
     .next_deadline = next_deadline,

@@ -77,11 +77,12 @@ void sk_keyspace_put(sk_keyspace *keyspace, sk_slice key, sk_value value)
         return;
     }
     sk_value old;
-    bool had = sk_tree_get(&keyspace->keys, key, &old);
+    sk_tree_place place;
+    bool had = sk_tree_look(&keyspace->keys, key, &place, &old);
     uint64_t deadline = had ? old.meta : 0;
     keyspace->content += hash_value(key, &value) - (had ? hash_value(key, &old) : 0);
     move_deadline(keyspace, key, deadline, value.meta);
-    bool new = sk_tree_put(&keyspace->keys, key, value);
+    bool new = sk_tree_put_at(&keyspace->keys, &place, key, value);
     SK_ASSERT(new == !had);
     keyspace->changes += new;
 }

@@ -115,6 +115,12 @@ static void a_request_travels(void **state)
     for (size_t size = 0; size < bytes.size; size++) {
         assert_int_equal(sk_command_decode(sk_slice_make(bytes.data, size), back, 3), SK_EPROTOCOL);
     }
+    for (size_t size = 0; size <= bytes.size; size++) {
+        size_t got = sk_command_peek(sk_slice_make(bytes.data, size), back, 2);
+        assert_true(got == (size >= 1 + 4 + 1 ? 2 : size >= 1 + 4 ? 1 : 0));
+        for (size_t i = 0; i < got; i++) assert_true(sk_slice_equal(argv[i], back[i]));
+    }
+    assert_int_equal(sk_command_peek(sk_buffer_slice(&bytes), back, 3), 3);
     sk_buffer_append_byte(&bytes, 0);
     assert_int_equal(sk_command_decode(sk_buffer_slice(&bytes), back, 3), SK_EPROTOCOL);
     static const uint8_t claim[] = {0xff, 0xff, 0xff, 0x7f, 0};

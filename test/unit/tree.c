@@ -236,7 +236,16 @@ static void step_put(run *r)
     sk_value value = random_value(r);
     bool new = model_get(&r->model, key) == NULL;
     item *i = item_make(key, value.bytes, value.meta, value.tag);
-    assert_int_equal(sk_tree_put(&r->tree, key, value), new);
+    if (sk_prng_chance(&r->prng, 1, 2)) {
+        assert_int_equal(sk_tree_put(&r->tree, key, value), new);
+    } else {
+        sk_tree_place place;
+        sk_value old;
+        sk_tree_prefetch(&r->tree, key);
+        assert_int_equal(sk_tree_look(&r->tree, key, &place, &old), !new);
+        if (!new) assert_same(model_get(&r->model, key), key, old);
+        assert_int_equal(sk_tree_put_at(&r->tree, &place, key, value), new);
+    }
     model_put(&r->model, i);
 }
 
