@@ -479,6 +479,37 @@ static void N02_pieces_repeated_and_in_the_wrong_order(void **state)
     sk_buffer_deinit(&snapshot.file);
 }
 
+// A sender that waits for no accept, while the disk takes nothing: what is held in memory for it has a bound.
+static void N02_pieces_that_nobody_asked_for_are_not_held(void **state)
+{
+    group g;
+    connection c;
+    carried snapshot;
+    left_behind(&g, &c, &snapshot);
+    snapshot.info.size = 200 * 1024 * 1024;
+    hand_offer(&g, &snapshot);
+    group_run(&g, 20 * SK_MS);
+    sk_buffer_clear(&snapshot.file);
+    memset(sk_buffer_reserve(&snapshot.file, 1024 * 1024), 'x', 1024 * 1024);
+    g.nodes[3].disk_stopped = true;
+    sk_space *space = group_space(&g, 3);
+    for (int i = 0; i < 100; i++) {
+        sk_buffer payload = {0};
+        sk_write_varint(&payload, snapshot.info.position);
+        sk_write_varint(&payload, snapshot.boot);
+        sk_write_varint(&payload, (uint64_t)i * 1024 * 1024);
+        sk_buffer_append(&payload, snapshot.file.data, 1024 * 1024);
+        group_inject(&g, 2, 3, SK_FRAME_SNAPSHOT_PIECE, &payload);
+        sk_buffer_deinit(&payload);
+        group_turn(&g);
+    }
+    assert_true(sk_transfer_held(space) > 1024 * 1024);
+    assert_true(sk_transfer_held(space) < 20 * 1024 * 1024);
+    g.nodes[3].disk_stopped = false;
+    in_step_again(&g, &c);
+    sk_buffer_deinit(&snapshot.file);
+}
+
 static uint64_t piece_offset(const letter *l)
 {
     sk_reader reader = sk_reader_make(l->frame.payload);
@@ -568,6 +599,7 @@ int main(void)
         cmocka_unit_test(R29_nothing_is_forwarded_twice),
         cmocka_unit_test(N02_a_snapshot_that_the_log_overtook_changes_nothing),
         cmocka_unit_test(N02_pieces_repeated_and_in_the_wrong_order),
+        cmocka_unit_test(N02_pieces_that_nobody_asked_for_are_not_held),
         cmocka_unit_test(N04_a_receiver_that_lost_pieces_gets_them_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
