@@ -139,7 +139,7 @@ static void close_spaces(sk_node *node)
 // A boot number above `boot_seen`, then everything that the disk holds.
 static int start(sk_node *node, uint64_t boot_seen, char *problem, size_t problem_size)
 {
-    int error = sk_identity_boot(node->disk, &node->identity, boot_seen);
+    int error = sk_identity_boot(node->disk, &node->identity, boot_seen, node->config.seed);
     if (error) {
         snprintf(problem, problem_size, "the boot number cannot be written: %s", sk_error_text(error));
         return error;

@@ -125,6 +125,9 @@ void sk_session_executed(sk_sessions *sessions, const sk_envelope *envelope, sk_
     *(size_t *)sk_ring_push(&session->replies) = kept.size;
     sk_buffer_append_slice(&session->bytes, kept);
     session->last = envelope->number;
+    while (session->bytes.size - session->start > SK_SESSION_KEPT_BYTES_MAX ||
+           session->replies.count > SK_SESSION_KEPT_COUNT_MAX)
+        forget_answered(session, session->answered + 1);
 }
 
 enum sk_session_verdict sk_session_look(const sk_sessions *sessions, sk_node_id origin, uint64_t boot, uint64_t number,

@@ -18,6 +18,10 @@
 // every snapshot. Whoever asks again is told that it was applied and its reply is lost (UNKNOWN). Part of the state: never changes.
 enum { SK_SESSION_REPLY_MAX = 4096 };
 
+// What is kept of one origin, at most, even if it never reports anything as answered: beyond that the oldest replies are forgotten,
+// and who asks for one of them again hears nothing. Twice what forward-pending-max allows by default. Never changes either.
+enum { SK_SESSION_KEPT_BYTES_MAX = 64 * 1024 * 1024, SK_SESSION_KEPT_COUNT_MAX = 1024 * 1024 };
+
 enum sk_session_verdict { SK_SESSION_EXECUTE, SK_SESSION_REPEAT, SK_SESSION_FORGOTTEN, SK_SESSION_GAP, SK_SESSION_STALE };
 
 typedef struct sk_session {

@@ -26,7 +26,7 @@ typedef struct fetch {
 enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024, PREFETCHED = 8 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
-enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = 8 };
+enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = SK_BOOT_COUNT_BITS };
 
 // The request number of entries that only move the clock: origin 0, so never mixed up with a client's.
 static const uint64_t advance_number = 1;

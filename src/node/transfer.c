@@ -4,7 +4,9 @@
 #include "base/assert.h"
 #include "node/state.h"
 
-enum { READ_BACK_BYTES = 256 * 1024, RECEIVED_PENDING_MAX = 512 * 1024 };
+// Above RECEIVED_PENDING_MAX that the disk has not taken yet, accepts wait; above RECEIVED_HELD_MAX, which no sender reaches that
+// waits for them (but by a snapshot-inflight-max out of all proportion), pieces are dropped.
+enum { READ_BACK_BYTES = 256 * 1024, RECEIVED_PENDING_MAX = 512 * 1024, RECEIVED_HELD_MAX = 16 * 1024 * 1024 };
 #define NUMBER_MAX ((uint64_t)1 << 62)
 enum accept_verdict { ACCEPT_GO = 0, ACCEPT_DONE = 1, ACCEPT_FAILED = 2 };
 
@@ -346,6 +348,7 @@ static void on_piece_received(sk_space *space, sk_node_id from, sk_slice payload
         return;
     in->accept_due = true;
     if (offset != sk_snapshot_receiver_offset(in->receiver)) return; // lost or repeated: the accept says where we are
+    if (sk_snapshot_receiver_pending(in->receiver) > RECEIVED_HELD_MAX) return; // it does not wait for accepts
     if (sk_snapshot_receiver_add(in->receiver, bytes) < 0) return;
     in->progress_at = space->node->now;
 }
@@ -372,6 +375,12 @@ void sk_transfer_link_down(sk_space *space, sk_node_id peer)
 bool sk_transfer_installing(const sk_space *space)
 {
     return space->transfers.incoming && space->transfers.incoming->state == RESTORING;
+}
+
+size_t sk_transfer_held(const sk_space *space)
+{
+    const sk_incoming *in = space->transfers.incoming;
+    return in && in->receiver ? sk_snapshot_receiver_pending(in->receiver) : 0;
 }
 
 static bool work_incoming(sk_space *space)

@@ -43,5 +43,6 @@ void sk_transfer_link_down(sk_space *space, sk_node_id peer);
 bool sk_transfer_work(sk_space *space);
 sk_ns sk_transfer_deadline(const sk_space *space);
 bool sk_transfer_installing(const sk_space *space);
+size_t sk_transfer_held(const sk_space *space); // bytes of the one that we are being sent, in memory until the disk takes them
 
 #endif

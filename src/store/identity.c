@@ -153,14 +153,15 @@ static int boot_read(sk_disk *disk, uint64_t *boot)
     return 0;
 }
 
-int sk_identity_boot(sk_disk *disk, sk_identity *identity, uint64_t seen_max)
+int sk_identity_boot(sk_disk *disk, sk_identity *identity, uint64_t seen_max, uint64_t random)
 {
     uint64_t last = 0;
     int error = boot_read(disk, &last);
     // A missing or damaged one is made good from what the log has seen; a newer format or a dumb disk is not
     // ours to mend.
     if (error && error != SK_ENOENT && error != SK_ECORRUPT) return error;
-    uint64_t boot = (last > seen_max ? last : seen_max) + 1;
+    uint64_t step = (random & (((uint64_t)1 << SK_BOOT_RANDOM_BITS) - 1)) << SK_BOOT_COUNT_BITS;
+    uint64_t boot = (last > seen_max ? last : seen_max) + 1 + step;
     sk_buffer out = {0};
     sk_buffer_append(&out, boot_magic, sizeof boot_magic);
     sk_write_u32(&out, SK_FORMAT_VERSION);

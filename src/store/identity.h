@@ -10,6 +10,7 @@
 #include "store/disk.h"
 
 enum { SK_CLUSTER_ID_SIZE = 16, SK_ADDRESS_SIZE_MAX = 64, SK_FOUNDERS_MAX = 9, SK_FORMAT_VERSION = 1 };
+enum { SK_BOOT_COUNT_BITS = 8, SK_BOOT_RANDOM_BITS = 16 };
 
 typedef struct sk_cluster_id {
     uint8_t bytes[SK_CLUSTER_ID_SIZE];
@@ -32,8 +33,9 @@ typedef struct sk_identity {
 int sk_identity_load(sk_disk *disk, sk_identity *out);
 // Founds a directory. SK_EEXIST if it has an identity, whatever it is; then nothing is changed.
 int sk_identity_found(sk_disk *disk, const sk_identity *identity);
-// Takes the next boot number, greater than the boot file's and than `seen_max`, and makes it durable; sets
-// identity->boot.
-int sk_identity_boot(sk_disk *disk, sk_identity *identity, uint64_t seen_max);
+// Takes a boot number, greater than the boot file's and than `seen_max`, and makes it durable; sets identity->boot.
+// How much greater is drawn by lot (`random`, of which SK_BOOT_RANDOM_BITS count), so that a directory put back from
+// a copy does not live the same number again (R18): the next one is 1 more in its lowest SK_BOOT_COUNT_BITS.
+int sk_identity_boot(sk_disk *disk, sk_identity *identity, uint64_t seen_max, uint64_t random);
 
 #endif

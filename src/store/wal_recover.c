@@ -27,7 +27,7 @@ static int64_t read_at(sk_wal_window *window, uint64_t offset, uint8_t *into, si
     return sk_disk_run(window->disk, &request);
 }
 
-// What cannot be read in one go is read twice, then in pieces; a piece that cannot be read is zeros.
+// What cannot be read in one go is read twice, then in pieces that end where sectors do; one that cannot be read is zeros.
 static void load(sk_wal_window *window, uint64_t offset, size_t size)
 {
     sk_buffer_clear(&window->bytes);
@@ -40,8 +40,9 @@ static void load(sk_wal_window *window, uint64_t offset, size_t size)
         memset(into + got, 0, size - (size_t)got);
         return;
     }
-    for (size_t done = 0; done < size; done += READ_PIECE) {
-        size_t piece = size - done < READ_PIECE ? size - done : READ_PIECE;
+    for (size_t done = 0, piece; done < size; done += piece) {
+        piece = READ_PIECE - (size_t)((offset + done) % READ_PIECE);
+        if (piece > size - done) piece = size - done;
         int64_t got = read_at(window, offset + done, into + done, piece);
         if (got < 0) window->unreadable = true;
         memset(into + done + (got < 0 ? 0 : got), 0, piece - (size_t)(got < 0 ? 0 : got));

@@ -106,7 +106,7 @@ static void open_identity(sim_disk *disk, sk_slice file)
     sim_disk_put(disk, "boot", file);
     if (sk_identity_load(sim_disk_face(disk), &identity)) return;
     SK_ASSERT(identity.founder_count <= SK_FOUNDERS_MAX);
-    (void)sk_identity_boot(sim_disk_face(disk), &identity, 0);
+    (void)sk_identity_boot(sim_disk_face(disk), &identity, 0, 0);
 }
 
 static void take_records(sk_slice bytes)

@@ -62,7 +62,7 @@ static void identity_and_boot(void **state)
     sk_identity identity = golden_identity(), read;
     identity.boot = 0;
     assert_int_equal(sk_identity_found(sim_disk_face(disk), &identity), 0);
-    assert_int_equal(sk_identity_boot(sim_disk_face(disk), &identity, 41), 0);
+    assert_int_equal(sk_identity_boot(sim_disk_face(disk), &identity, 41, 0), 0);
     same_as_golden(disk, "identity", "identity-1.bin");
     same_as_golden(disk, "boot", "boot-1.bin");
     sim_disk_close(disk);
@@ -72,7 +72,7 @@ static void identity_and_boot(void **state)
     assert_int_equal(sk_identity_load(sim_disk_face(disk), &read), 0);
     identity.boot = 0;
     assert_memory_equal(&read, &identity, sizeof read);
-    assert_int_equal(sk_identity_boot(sim_disk_face(disk), &read, 0), 0);
+    assert_int_equal(sk_identity_boot(sim_disk_face(disk), &read, 0, 0), 0);
     assert_int_equal(read.boot, 43);
     sim_disk_close(disk);
 }

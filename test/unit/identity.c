@@ -69,11 +69,11 @@ static void D08_every_bit_of_identity_and_boot(void **state)
         assert_int_equal(sk_identity_load(face, &read), SK_ECORRUPT);
         sim_disk_flip(disk, "identity", bit / 8, mask);
     }
-    sk_identity_boot(face, &identity, 0);
+    sk_identity_boot(face, &identity, 0, 0);
     for (size_t bit = 0; bit < sim_disk_file(disk, "boot").size * 8; bit++) {
         uint64_t last = identity.boot;
         sim_disk_flip(disk, "boot", bit / 8, (uint8_t)(1u << (bit % 8)));
-        assert_int_equal(sk_identity_boot(face, &identity, last), 0); // the log has seen the last one
+        assert_int_equal(sk_identity_boot(face, &identity, last, 0), 0); // the log has seen the last one
         assert_true(identity.boot == last + 1);
     }
     sim_disk_close(disk);
@@ -105,16 +105,35 @@ static void D02_boot_rises_over_every_crash(void **state)
         for (unsigned start = 0; start < 6; start++) {
             // The start dies somewhere inside, or gets through and its number counts.
             sim_disk_halt_after(disk, (seed + start * 3) % 12);
-            if (sk_identity_boot(sim_disk_face(disk), &identity, 0) == 0) {
+            if (sk_identity_boot(sim_disk_face(disk), &identity, 0, 0) == 0) {
                 assert_true(identity.boot > promised);
                 promised = identity.boot;
             }
             sim_disk_crash(disk);
         }
-        assert_int_equal(sk_identity_boot(sim_disk_face(disk), &identity, 0), 0);
+        assert_int_equal(sk_identity_boot(sim_disk_face(disk), &identity, 0, 0), 0);
         assert_true(identity.boot > promised);
         sim_disk_close(disk);
     }
+}
+
+// Two lives that begin with the same directory, because one of them is a copy, do not have the same number.
+static void R18_a_copy_does_not_live_the_same_number(void **state)
+{
+    sk_identity identity = sample();
+    sim_disk *disk = disk_new(3);
+    assert_int_equal(sk_identity_boot(sim_disk_face(disk), &identity, 0, 4711), 0);
+    uint64_t before = identity.boot;
+    sim_disk_crash(disk);
+    sk_prng prng;
+    sk_prng_init(&prng, 5);
+    for (uint64_t random = 0; random < 1u << SK_BOOT_RANDOM_BITS; random += 257) {
+        sim_disk *copy = sim_disk_crash_image(disk, prng);
+        assert_int_equal(sk_identity_boot(sim_disk_face(copy), &identity, 0, random | 0xABCD0000), 0);
+        assert_true(identity.boot == before + 1 + (random << SK_BOOT_COUNT_BITS));
+        sim_disk_close(copy);
+    }
+    sim_disk_close(disk);
 }
 
 static void D14_founding_dies_anywhere(void **state)
@@ -138,7 +157,7 @@ static void errors_are_told(void **state)
         sim_disk *disk = disk_new(n);
         sk_identity identity = sample();
         sim_disk_rule(disk, SIM_DISK_FAIL, ~(1u << SK_DISK_CLOSE), n, SIM_DISK_FOREVER, SK_EIO);
-        int error = sk_identity_boot(sim_disk_face(disk), &identity, 0);
+        int error = sk_identity_boot(sim_disk_face(disk), &identity, 0, 0);
         assert_true(error == SK_EIO || n > 6);
         assert_true(error == 0 || identity.boot == 0);
         sim_disk_close(disk);
@@ -153,6 +172,7 @@ int main(void)
         cmocka_unit_test(D08_every_bit_of_identity_and_boot),
         cmocka_unit_test(newer_version_is_refused),
         cmocka_unit_test(D02_boot_rises_over_every_crash),
+        cmocka_unit_test(R18_a_copy_does_not_live_the_same_number),
         cmocka_unit_test(D14_founding_dies_anywhere),
         cmocka_unit_test(errors_are_told),
     };

@@ -67,6 +67,26 @@ static void large_replies_are_not_kept(void **state)
     sk_sessions_deinit(&sessions);
 }
 
+// An origin that never says what it has heard costs so much and no more, the same on every replica.
+static void R27_a_silent_origin_costs_a_bound(void **state)
+{
+    static char reply_of[2][SK_SESSION_REPLY_MAX + 1]; // as large as are kept, and as small as there are
+    memset(reply_of[0], 'x', SK_SESSION_REPLY_MAX);
+    for (int kind = 0; kind < 2; kind++) {
+        uint64_t most = kind ? SK_SESSION_KEPT_COUNT_MAX : SK_SESSION_KEPT_BYTES_MAX / SK_SESSION_REPLY_MAX;
+        sk_sessions sessions;
+        sk_sessions_init(&sessions);
+        uint64_t last = most + most / 2;
+        for (uint64_t number = 1; number <= last; number++) execute(&sessions, request(1, 7, number, 0), reply_of[kind]);
+        sk_slice reply;
+        assert_int_equal(sk_session_look(&sessions, 1, 7, last - most, &reply), SK_SESSION_FORGOTTEN);
+        assert_int_equal(sk_session_look(&sessions, 1, 7, last - most + 1, &reply), SK_SESSION_REPEAT);
+        assert_reply(reply, reply_of[kind]);
+        assert_true(sk_sessions_memory(&sessions) <= 4 * (size_t)SK_SESSION_KEPT_BYTES_MAX);
+        sk_sessions_deinit(&sessions);
+    }
+}
+
 static void gaps_are_refused_and_change_nothing(void **state)
 {
     sk_sessions sessions;
@@ -190,6 +210,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R27_retry_is_answered_not_applied),
         cmocka_unit_test(large_replies_are_not_kept),
+        cmocka_unit_test(R27_a_silent_origin_costs_a_bound),
         cmocka_unit_test(gaps_are_refused_and_change_nothing),
         cmocka_unit_test(a_new_boot_starts_anew_and_the_old_is_stale),
         cmocka_unit_test(N06_snapshot_carries_replies),

@@ -15,17 +15,22 @@ static uint64_t jumping_wall_ms(sk_node_host *host)
     return wall_ms_now;
 }
 
-static void space_open(space_world *s, uint64_t log_entries_max)
+static void space_open_with(space_world *s) // as s->config says
 {
     static sk_node_host_ops ops;
     ops = host_ops;
     ops.wall_ms = jumping_wall_ms;
     wall_ms_now = 1700000000000;
-    world_prepare(&s->config);
-    if (log_entries_max) s->config.limits.log_entries_max = log_entries_max;
     world_open(&s->w, &s->config);
     s->w.host.ops = &ops;
     connect_client(&s->w, &s->c, "10.0.0.9:50000");
+}
+
+static void space_open(space_world *s, uint64_t log_entries_max)
+{
+    world_prepare(&s->config);
+    if (log_entries_max) s->config.limits.log_entries_max = log_entries_max;
+    space_open_with(s);
 }
 
 static void space_close(space_world *s)
@@ -225,6 +230,29 @@ static void N06_a_snapshot_carries_everything(void **state)
     space_close(&s);
 }
 
+// Without a snapshot every segment is needed, however long ago its entries were applied.
+static void N05_the_log_stays_until_a_snapshot_covers_it(void **state)
+{
+    space_world s;
+    world_prepare(&s.config);
+    s.config.wal.segment_size = 16 * 1024;
+    space_open_with(&s);
+    char line[1200];
+    for (int i = 0; i < 60; i++) {
+        memset(line, 'x', sizeof line);
+        line[snprintf(line, sizeof line, "SET key%d ", i)] = 'x';
+        line[sizeof line - 1] = 0;
+        assert_string_equal(ask(&s.w, &s.c, line), "+OK\r\n");
+    }
+    wait_for(&s, SK_S);
+    sk_space_facts before = default_space(&s);
+    assert_int_equal(before.snapshot_position, 0);
+    space_restart(&s, SK_S);
+    sk_space_facts after = caught_up(&s, before.applied);
+    assert_int_equal(after.keys, 60);
+    space_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -235,6 +263,7 @@ int main(void)
         cmocka_unit_test(R22_index_and_data_are_of_one_moment),
         cmocka_unit_test(N07_a_snapshot_does_not_move),
         cmocka_unit_test(N06_a_snapshot_carries_everything),
+        cmocka_unit_test(N05_the_log_stays_until_a_snapshot_covers_it),
     };
     return cmocka_run_group_tests_name("space", tests, NULL, NULL);
 }

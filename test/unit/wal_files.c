@@ -63,7 +63,7 @@ static void up(files *files)
         files->identity = (sk_identity){.node = 1};
         assert_int_equal(sk_identity_found(files->disk, &files->identity), 0);
     }
-    assert_int_equal(sk_identity_boot(files->disk, &files->identity, 0), 0);
+    assert_int_equal(sk_identity_boot(files->disk, &files->identity, 0, 0), 0);
     files->owner = (sk_wal_owner){.durable = on_durable, .failed = on_failed};
     sk_wal_config config = {.segment_size = 64 << 10, .size_max = 1 << 20};
     files->durable = files->replayed = 0;
