@@ -1,6 +1,6 @@
 // Exhaustive small runs of Raft (test/support/model.h): agreement, validity, termination; one leader a term; durable before
 // answered. Budgets differ so that each run goes deep in one direction. SKEIN_LONG=1 makes each
-// run two hundred times longer.
+// run two hundred times longer, within SKEIN_MODEL_SECONDS (600). A word on the command line: only the runs whose name has it.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,13 +13,14 @@
 static model_limits limits(size_t nodes, model_budget budget)
 {
     const char *wanted = getenv("SKEIN_LONG");
+    const char *seconds = getenv("SKEIN_MODEL_SECONDS");
     bool very_long = wanted && *wanted == '1';
     return (model_limits){.protocol = &sk_raft,
                           .nodes = nodes,
                           .budget = budget,
                           .depth_max = MODEL_PATH_MAX,
                           .network_max = 6,
-                          .seconds = very_long ? 600 : 120, // a slow machine sees fewer states, and says so
+                          .seconds = very_long ? (seconds ? strtod(seconds, NULL) : 600) : 120, // a slow machine sees fewer states, and says so
                           .states_max = very_long ? 20000000 : 100000,
                           .fair_every = 500};
 }
@@ -84,8 +85,9 @@ static void a_leader_dies_with_a_write_in_every_order(void **state)
     assert_true(result.sometimes.acknowledged && result.sometimes.crashed_leader && result.sometimes.elected_again);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_node_is_exhausted),
         cmocka_unit_test(a_campaign_and_a_crash_in_every_order),

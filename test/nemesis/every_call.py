@@ -321,6 +321,8 @@ def run(kind, first, step=1, seconds=1e9, limit=1 << 40):
             except (Failure, ConnectionLost, RespError) as problem:
                 failures.append(index)
                 print(f"FAILED {what} (--of {kind} --from {index}): {problem}", flush=True)
+            except KeyboardInterrupt:
+                break
             done += 1
             index += step
     return {"kind": kind, "cases": len(every), "calls": counts, "done": done, "next": index if index < len(every) else 0,
