@@ -52,12 +52,12 @@ Complete ==
     /\ writing' = 0
     /\ UNCHANGED <<pending, cell, mark, written, up, damaged, everDamaged, crashes, damages>>
 
-\* What was not synced may be whole, torn, or not there at all.
+\* What was not synced may be whole, torn, or not there at all, each batch for itself (there is one at most: see Write).
 Crash ==
     /\ up /\ crashes < MaxCrash
     /\ crashes' = crashes + 1
-    /\ \E fate \in {"none", "good", "bad"} :
-          cell' = [b \in Batch |-> IF b > synced /\ cell[b] /= "none" THEN fate ELSE cell[b]]
+    /\ \E fate \in [Batch -> {"none", "good", "bad"}] :
+          cell' = [b \in Batch |-> IF b > synced /\ cell[b] /= "none" THEN fate[b] ELSE cell[b]]
     /\ up' = FALSE /\ pending' = FALSE /\ writing' = 0 /\ synced' = 0 /\ written' = 0
     /\ UNCHANGED <<mark, acked, damaged, everDamaged, damages>>
 

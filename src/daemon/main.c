@@ -19,6 +19,7 @@
 #include "host/clock.h"
 #include "host/disk.h"
 #include "host/host.h"
+#include "host/memory.h"
 #include "host/stderr_sink.h"
 #include "node/node.h"
 
@@ -366,6 +367,7 @@ int main(int argc, char **argv, char **environment)
     umask(077);
     signal(SIGPIPE, SIG_IGN);
     hear_signals(SIG_BLOCK); // until somebody listens
+    sk_host_own_memory();
     // The loop's thread pool only looks up peers' names: one thread is enough, started on first use.
     setenv("UV_THREADPOOL_SIZE", "1", 0);
     daemon->started = sk_clock_boot();

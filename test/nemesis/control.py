@@ -5,9 +5,10 @@ import os
 import struct
 import time
 
-OPERATIONS = ("write", "sync", "create", "allocate", "rename", "unlink", "read")
+OPERATIONS = ("write", "sync", "create", "allocate", "rename", "unlink", "read", "open")
 RULE = ("error", "per_1000", "left", "fired")
-REST = ("sync_delay_us", "sync_delays", "short_per_1000", "shorts", "lie", "lies", "wall_offset_ns", "wall_reads", "boot_offset_ns")
+REST = ("sync_delay_us", "sync_delays", "short_per_1000", "shorts", "lie", "lies", "wall_offset_ns", "wall_reads", "boot_offset_ns",
+        "calls", "nth", "nth_times", "nth_error", "nth_fired")
 WORDS = {name: index for index, name in enumerate([f"{operation}.{field}" for operation in OPERATIONS for field in RULE] + list(REST))}
 SIZE = 4096
 FULL = ("write", "create", "allocate")  # what a full disk refuses

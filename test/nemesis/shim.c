@@ -25,7 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum op { OP_WRITE, OP_SYNC, OP_CREATE, OP_ALLOCATE, OP_RENAME, OP_UNLINK, OP_READ, OP_COUNT };
+enum op { OP_WRITE, OP_SYNC, OP_CREATE, OP_ALLOCATE, OP_RENAME, OP_UNLINK, OP_READ, OP_OPEN, OP_COUNT };
 
 struct rule {
     int64_t error;    // errno to fail with; 0: none
@@ -42,9 +42,11 @@ struct control {
     int64_t lie, lies;              // a sync says yes and does nothing
     int64_t wall_offset_ns, wall_reads;
     int64_t boot_offset_ns; // taken at start
+    // The n-th of all these calls fails, and so many from there on (every_call.py).
+    int64_t calls, nth, nth_times, nth_error, nth_fired; // nth 0: none; error NTH_SHORT: a write of a part
 };
 
-enum { CONTROL_SIZE = 4096, FDS_MAX = 1024, DIRTY_MAX = 256 };
+enum { CONTROL_SIZE = 4096, FDS_MAX = 1024, DIRTY_MAX = 256, NTH_SHORT = -1 };
 
 static struct control idle;
 static struct control *control = &idle;
@@ -110,9 +112,22 @@ static uint32_t draw(void)
     return (uint32_t)(state >> 33);
 }
 
+// Is this call among those that fail by their number? errno is set; NTH_SHORT only means something to a write.
+static bool fails_by_number(enum op op)
+{
+    int64_t number = __atomic_add_fetch(&control->calls, 1, __ATOMIC_RELAXED), nth = load(&control->nth);
+    if (!nth || number < nth || number - nth >= load(&control->nth_times)) return false;
+    int64_t error = load(&control->nth_error);
+    if (error == NTH_SHORT && op != OP_WRITE) return false;
+    add(&control->nth_fired, 1);
+    errno = (int)error;
+    return true;
+}
+
 // True: the call fails now, with errno set.
 static bool fails(enum op op)
 {
+    if (fails_by_number(op)) return true;
     struct rule *rule = &control->rules[op];
     int64_t error = load(&rule->error), left = load(&rule->left);
     if (!error || !left || draw() % 1000 >= load(&rule->per_1000)) return false;
@@ -269,7 +284,7 @@ int openat(int folder, const char *path, int flags, ...)
     REAL64(openat);
     if (folder == AT_FDCWD || strcmp(path, "lock") == 0) return real(folder, path, flags, mode);
     bool creates = flags & O_CREAT;
-    if (creates && fails(OP_CREATE)) return -1;
+    if (fails(creates ? OP_CREATE : OP_OPEN)) return -1;
     pthread_mutex_lock(&lock);
     int fd = real(folder, path, flags, mode);
     int error = errno;
@@ -291,7 +306,10 @@ ssize_t pwrite(int fd, const void *bytes, size_t size, off_t offset)
 {
     REAL64(pwrite);
     if (!is_ours(fd)) return real(fd, bytes, size, offset);
-    if (fails(OP_WRITE)) return -1;
+    if (fails(OP_WRITE)) {
+        if (errno != NTH_SHORT) return -1;
+        size = (size + 1) / 2;
+    }
     if (draw() % 1000 < load(&control->short_per_1000)) {
         add(&control->shorts, 1);
         if (size < 2 || draw() % 2) {

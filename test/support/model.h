@@ -6,12 +6,13 @@
 // clock, which only moves when that node times out: all relative speeds are covered, no timing assumption is made.
 // Symmetry: at the start the nodes are alike, so of those that nothing has happened to yet only the first may act or crash.
 //
-// The three properties of consensus are named checks:
+// The three properties of consensus are named checks, which every protocol runs (`model_properties`):
 //   agreement    no two nodes apply different entries at one position, now or ever
 //   validity     what is applied was submitted (or is the protocol's own empty entry)
 //   termination  from any state reached (a sample of them), with no more faults, fair delivery and time, whatever is submitted
 //                next is applied everywhere
-// and two more: one leader an epoch; what an origin was told is applied is on the disks of a majority.
+// and three more: positions are applied in order; one leader an epoch; what an origin was told is applied is on the disks of a
+// majority. A run says how often it checked each; one that never came to check one of the first three shows nothing of it.
 #ifndef TEST_SUPPORT_MODEL_H
 #define TEST_SUPPORT_MODEL_H
 
@@ -70,7 +71,21 @@ typedef struct model_node {
     size_t held_count;
 } model_node;
 
+enum model_property {
+    MODEL_AGREEMENT,
+    MODEL_VALIDITY,
+    MODEL_TERMINATION,
+    MODEL_ORDER,
+    MODEL_ONE_LEADER,
+    MODEL_DURABLE,
+    MODEL_PROPERTIES
+};
+
+static const char *const model_properties[] = {"agreement", "validity", "termination", "order", "one leader an epoch",
+                                               "durable before answered"};
+
 typedef struct model_sometimes {
+    uint64_t checked[MODEL_PROPERTIES];
     uint64_t elected, elected_again, committed, truncated, crashed_leader, acknowledged, refused;
 } model_sometimes;
 
@@ -90,14 +105,17 @@ typedef struct model_world {
 
 // ---- The world ----
 
-static void model_violate(model_world *world, const char *property, const char *format, ...)
+// One check of a property. False: it does not hold, and the world says so from here on (the first time counts).
+static bool model_require(model_world *world, enum model_property property, bool holds, const char *format, ...)
 {
-    if (world->violation) return;
-    world->violation = property;
+    world->sometimes->checked[property]++;
+    if (holds || world->violation) return holds;
+    world->violation = model_properties[property];
     va_list list;
     va_start(list, format);
     vsnprintf(world->detail, sizeof world->detail, format, list);
     va_end(list);
+    return false;
 }
 
 static sk_slice model_copy(sk_slice bytes)
@@ -145,8 +163,24 @@ static void model_check_durable(model_world *world, uint64_t position, uint64_t 
 {
     size_t holders = 0;
     for (size_t id = 1; id <= world->limits->nodes; id++) holders += model_has(&world->nodes[id], position, hash);
-    if (holders * 2 <= world->limits->nodes)
-        model_violate(world, "durable before answered", "position %llu is on %zu disks", (unsigned long long)position, holders);
+    model_require(world, MODEL_DURABLE, holders * 2 > world->limits->nodes, "position %llu is on %zu disks",
+                  (unsigned long long)position, holders);
+}
+
+// Consensus, 1: whatever was ever applied at this position is what is applied now.
+static void model_check_agreement(model_world *world, sk_node_id id, uint64_t position, uint64_t hash)
+{
+    uint64_t *chosen = &world->chosen[position];
+    model_require(world, MODEL_AGREEMENT, !*chosen || *chosen == hash, "node %u applied another entry at %llu", id,
+                  (unsigned long long)position);
+    *chosen = hash;
+}
+
+// Consensus, 2: commands are one byte, the number of their submission; a protocol may add empty entries.
+static void model_check_validity(model_world *world, sk_node_id id, sk_slice payload)
+{
+    bool known = payload.size == 0 || (payload.size == 1 && payload.data[0] >= 1 && payload.data[0] <= world->submitted);
+    model_require(world, MODEL_VALIDITY, known, "node %u applied what nobody submitted", id);
 }
 
 static void model_apply(model_world *world, sk_node_id id, const sk_effect *effect)
@@ -154,16 +188,13 @@ static void model_apply(model_world *world, sk_node_id id, const sk_effect *effe
     model_node *node = &world->nodes[id];
     uint64_t position = effect->apply.position;
     sk_slice payload = effect->apply.payload;
-    if (position != node->applied + 1) model_violate(world, "order", "node %u applied %llu", id, (unsigned long long)position);
+    model_require(world, MODEL_ORDER, position == node->applied + 1, "node %u applied %llu", id, (unsigned long long)position);
     node->applied = position;
     if (position >= MODEL_POSITIONS) return;
     uint64_t hash = model_entry_hash(effect->apply.epoch, payload);
-    if (world->chosen[position] && world->chosen[position] != hash)
-        model_violate(world, "agreement", "node %u applied another entry at %llu", id, (unsigned long long)position);
-    world->chosen[position] = hash;
+    model_check_agreement(world, id, position, hash);
+    model_check_validity(world, id, payload);
     world->sometimes->committed++;
-    bool known = payload.size == 0 || (payload.size == 1 && payload.data[0] >= 1 && payload.data[0] <= world->submitted);
-    if (!known) model_violate(world, "validity", "node %u applied what nobody submitted", id);
     if (effect->apply.request) {
         world->sometimes->acknowledged++;
         model_check_durable(world, position, hash);
@@ -203,8 +234,8 @@ static void model_effects(model_world *world, sk_node_id id)
             sk_status status = world->limits->protocol->status(node->replica);
             if (status.role != SK_ROLE_LEADER || status.epoch >= MODEL_EPOCHS) break;
             sk_node_id *leader = &world->leader_of[status.epoch];
-            if (*leader && *leader != id)
-                model_violate(world, "one leader an epoch", "%u and %u in %llu", *leader, id, (unsigned long long)status.epoch);
+            model_require(world, MODEL_ONE_LEADER, !*leader || *leader == id, "%u and %u in %llu", *leader, id,
+                          (unsigned long long)status.epoch);
             if (!*leader) world->sometimes->elected++;
             if (!*leader && status.epoch > 1) world->sometimes->elected_again++;
             *leader = id;
@@ -375,7 +406,7 @@ static void model_prelude(model_world *world)
         model_settle(world, (sk_node_id)id);
     }
     for (int i = 0; i < 100 && !model_all_applied(world, 2); i++) model_fair(world, 1);
-    if (!model_all_applied(world, 2)) model_violate(world, "termination", "no leader at the beginning");
+    model_require(world, MODEL_TERMINATION, model_all_applied(world, 2), "no leader at the beginning");
 }
 
 static void model_world_open(model_world *world, const model_limits *limits, model_sometimes *sometimes)
@@ -464,6 +495,7 @@ static void model_fair(model_world *world, uint32_t rounds)
     }
 }
 
+// Consensus, 3: everybody comes to have what is submitted now.
 static void model_check_termination(model_world *world)
 {
     model_fair(world, 400);
@@ -475,13 +507,12 @@ static void model_check_termination(model_world *world)
         uint64_t applied = world->nodes[id].applied;
         if (applied == 0) break;
         for (size_t other = 1; other <= world->limits->nodes; other++) {
-            if (world->nodes[other].applied != applied)
-                model_violate(world, "termination", "node %zu applied %llu of %llu", other,
-                              (unsigned long long)world->nodes[other].applied, (unsigned long long)applied);
+            model_require(world, MODEL_TERMINATION, world->nodes[other].applied == applied, "node %zu applied %llu of %llu", other,
+                          (unsigned long long)world->nodes[other].applied, (unsigned long long)applied);
         }
         return;
     }
-    model_violate(world, "termination", "no leader that commits after a long fair run");
+    model_require(world, MODEL_TERMINATION, false, "no leader that commits after a long fair run");
 }
 
 // ---- Breadth first ----
@@ -566,7 +597,9 @@ static void model_print_path(const model_path *path, const model_limits *limits)
 typedef struct model_result {
     uint64_t states, edges, fair_runs;
     size_t depth; // all states up to here were seen
+    uint64_t cut; // states with too many messages under way, or too deep, that were not gone on from
     bool exhausted, violated;
+    const char *violation; // the property, if one is violated
     model_sometimes sometimes;
 } model_result;
 
@@ -591,6 +624,19 @@ static bool model_report(const model_world *world, const model_path *path, const
     return true;
 }
 
+static void model_print_result(const model_limits *limits, const model_result *result, double seconds)
+{
+    printf("%s, %zu nodes: %llu states, %llu steps, all up to depth %zu%s, %.0f states/s\n", limits->protocol->name, limits->nodes,
+           (unsigned long long)result->states, (unsigned long long)result->edges, result->depth,
+           result->exhausted ? " (exhausted)" : "", (double)result->states / (seconds > 0 ? seconds : 1));
+    if (result->cut) printf("  %llu states with too many messages or steps were not gone on from\n", (unsigned long long)result->cut);
+    printf("  checked:");
+    for (int i = 0; i < MODEL_PROPERTIES; i++)
+        printf("%s %s %llu%s", i ? "," : "", model_properties[i], (unsigned long long)result->sometimes.checked[i],
+               i == MODEL_TERMINATION ? " fair runs" : "");
+    printf("\n");
+}
+
 static model_result model_run(const model_limits *limits)
 {
     model_result result = {0};
@@ -603,7 +649,10 @@ static model_result model_run(const model_limits *limits)
     while (frontier.count && !result.violated) {
         model_path path = *(model_path *)sk_ring_at(&frontier, 0);
         sk_ring_pop_front(&frontier, 1);
-        if (path.count >= limits->depth_max || path.count >= MODEL_PATH_MAX) continue;
+        if (path.count >= limits->depth_max || path.count >= MODEL_PATH_MAX) {
+            result.cut++;
+            continue;
+        }
         if (result.states >= limits->states_max || model_clock() - started > limits->seconds) {
             sk_ring_deinit(&frontier);
             break;
@@ -612,7 +661,9 @@ static model_result model_run(const model_limits *limits)
         model_world world;
         model_replay(&world, limits, &path, &quiet);
         model_step choices[MODEL_NETWORK_MAX * 3 + MODEL_NODES_MAX * 4];
-        size_t count = world.network_count > limits->network_max ? 0 : model_choices(&world, choices);
+        bool crowded = world.network_count > limits->network_max;
+        size_t count = crowded ? 0 : model_choices(&world, choices);
+        result.cut += crowded;
         for (size_t i = 0; i < count && !result.violated; i++) {
             if (i) model_replay(&world, limits, &path, &quiet);
             world.sometimes = &result.sometimes;
@@ -628,19 +679,20 @@ static model_result model_run(const model_limits *limits)
                     result.fair_runs++;
                     world.sometimes = &quiet;
                     model_check_termination(&world);
+                    result.sometimes.checked[MODEL_TERMINATION]++;
                 }
             }
-            if (world.violation) result.violated = model_report(&world, &next, limits);
+            if (world.violation) {
+                result.violation = world.violation;
+                result.violated = model_report(&world, &next, limits);
+            }
             model_world_close(&world);
         }
         if (!count) model_world_close(&world);
     }
-    result.exhausted = !result.violated && frontier.items && frontier.count == 0;
+    result.exhausted = !result.violated && !result.cut && frontier.items && frontier.count == 0;
     double seconds = model_clock() - started;
-    printf("%s, %zu nodes: %llu states, %llu steps, all up to depth %zu%s, %.0f states/s, %llu fair runs\n", limits->protocol->name,
-           limits->nodes, (unsigned long long)result.states, (unsigned long long)result.edges, result.depth,
-           result.exhausted ? " (exhausted)" : "", (double)result.states / (seconds > 0 ? seconds : 1),
-           (unsigned long long)result.fair_runs);
+    model_print_result(limits, &result, seconds);
     sk_ring_deinit(&frontier);
     sk_free(seen.slots);
     return result;

@@ -70,7 +70,9 @@ static void D08_every_bit_of_identity_and_boot(void **state)
         sim_disk_flip(disk, "identity", bit / 8, mask);
     }
     sk_identity_boot(face, &identity, 0, 0);
-    for (size_t bit = 0; bit < sim_disk_file(disk, "boot").size * 8; bit++) {
+    size_t boot_size = sim_disk_file(disk, "boot").size;
+    print_message("figure: identity and boot: %zu bits flipped\n", (size + boot_size) * 8);
+    for (size_t bit = 0; bit < boot_size * 8; bit++) {
         uint64_t last = identity.boot;
         sim_disk_flip(disk, "boot", bit / 8, (uint8_t)(1u << (bit % 8)));
         assert_int_equal(sk_identity_boot(face, &identity, last, 0), 0); // the log has seen the last one

@@ -137,26 +137,66 @@ static void R21_what_was_found_stays(void **state)
     }
 }
 
+// The n-th request of writing a snapshot fails; false: there are fewer.
+static bool one_request_fails(uint32_t n, unsigned ops, uint32_t how_often, int with)
+{
+    sim_disk *disk = disk_new(n);
+    write_whole(disk, &old_info);
+    sim_disk_rule(disk, SIM_DISK_FAIL, ops, n, how_often, with);
+    int error = write_whole(disk, &new_info);
+    sim_disk_counts counts = sim_disk_counts_of(disk);
+    bool fired = counts.errors + counts.syncs_failed > 0;
+    sim_disk_rules_clear(disk);
+    sim_disk_crash(disk);
+    uint64_t position = found_whole(disk);
+    // Reported as durable: it is. Else one of the two is there, whole.
+    assert_true(position == 250 || (error && position == 100));
+    sim_disk_close(disk);
+    return fired;
+}
+
+// The n-th request of looking for one at a start fails: it is an error, or a whole one is found; and the next start finds a whole one.
+static bool one_request_of_a_start_fails(uint32_t n, unsigned ops, uint32_t how_often, int with)
+{
+    sim_disk *disk = disk_new(n);
+    write_whole(disk, &old_info);
+    write_whole(disk, &new_info);
+    sim_disk_rule(disk, SIM_DISK_FAIL, ops, n, how_often, with);
+    sk_identity identity = rig_identity();
+    sk_snapshot_info info;
+    int error = sk_snapshot_find(sim_disk_face(disk), &identity, 5, &rig_sink, &info);
+    assert_true(error || info.position == 250);
+    sim_disk_counts counts = sim_disk_counts_of(disk);
+    bool fired = counts.errors + counts.syncs_failed > 0;
+    sim_disk_rules_clear(disk);
+    if (!there(disk, "lost/")) assert_int_equal(found_whole(disk), 250);
+    sim_disk_close(disk);
+    return fired;
+}
+
+static unsigned every_request(bool (*one)(uint32_t n, unsigned ops, uint32_t how_often, int with))
+{
+    static const unsigned ops[] = {~(1u << SK_DISK_SYNC) & ~(1u << SK_DISK_CLOSE), 1u << SK_DISK_SYNC};
+    static const uint32_t how_often[] = {1, SIM_DISK_FOREVER};
+    static const int errors[] = {SK_EIO, SK_ENOSPC};
+    unsigned cases = 0;
+    for (int variant = 0; variant < 8; variant++)
+        for (uint32_t n = 1; one(n, ops[variant & 1], how_often[variant >> 1 & 1], errors[variant >> 2]); n++) cases++;
+    return cases;
+}
+
 static void every_request_fails_once_and_forever(void **state)
 {
-    for (int forever = 0; forever < 2; forever++) {
-        for (uint32_t n = 1; n < 40; n++) {
-            for (int syncs = 0; syncs < 2; syncs++) {
-                sim_disk *disk = disk_new(n);
-                write_whole(disk, &old_info);
-                unsigned ops = syncs ? 1u << SK_DISK_SYNC : ~(1u << SK_DISK_SYNC);
-                sim_disk_rule(disk, SIM_DISK_FAIL, ops, n, forever ? SIM_DISK_FOREVER : 1,
-                              n % 2 ? SK_EIO : SK_ENOSPC);
-                int error = write_whole(disk, &new_info);
-                sim_disk_rules_clear(disk);
-                sim_disk_crash(disk);
-                uint64_t position = found_whole(disk);
-                // Reported as durable: it is. Else one of the two is there, whole.
-                assert_true(position == 250 || (error && position == 100));
-                sim_disk_close(disk);
-            }
-        }
-    }
+    unsigned cases = every_request(one_request_fails);
+    print_message("figure: snapshot: %u failed requests\n", cases);
+    assert_true(cases > 30);
+}
+
+static void every_request_of_a_start_fails_once_and_forever(void **state)
+{
+    unsigned cases = every_request(one_request_of_a_start_fails);
+    print_message("figure: snapshot: %u failed requests of a start\n", cases);
+    assert_true(cases > 10);
 }
 
 static void D01_a_snapshot_whose_sync_failed_is_given_up(void **state)
@@ -204,6 +244,7 @@ static void N08_every_bit_flipped(void **state)
         assert_true(there(image, "snap/00000005-0000000000000064.snap"));
         sim_disk_close(image);
     }
+    print_message("figure: snapshot: %zu bits flipped\n", size * 8);
     for (size_t cut = 0; cut < size; cut++) {
         sk_prng prng;
         sk_prng_init(&prng, cut);
@@ -521,6 +562,7 @@ int main(void)
         cmocka_unit_test(N05_D03_power_fails_at_every_request),
         cmocka_unit_test(R21_what_was_found_stays),
         cmocka_unit_test(every_request_fails_once_and_forever),
+        cmocka_unit_test(every_request_of_a_start_fails_once_and_forever),
         cmocka_unit_test(D01_a_snapshot_whose_sync_failed_is_given_up),
         cmocka_unit_test(N08_every_bit_flipped),
         cmocka_unit_test(foreign_and_newer_are_told_and_left),

@@ -182,48 +182,108 @@ static void D01_what_a_failed_sync_left_is_written_again(void **state)
 }
 
 // Request n of every kind fails, once or for ever: what was reported is there, at both of the next two starts.
+static uint64_t failed_requests(const sim_disk *disk)
+{
+    sim_disk_counts counts = sim_disk_counts_of(disk);
+    return counts.errors + counts.syncs_failed;
+}
+
+// The n-th request of a script fails, once or for ever; false: it has fewer than n. Two starts afterwards give what was durable.
+static bool one_request_fails(uint32_t n, int error, uint32_t how_often)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, n, 8192);
+    sim_disk_rule(rig.disk, SIM_DISK_FAIL, ~(1u << SK_DISK_SYNC), n, how_often, error);
+    for (uint64_t i = 0; i < 60; i++) {
+        append_entry(&model, &rig, 1 + (uint32_t)(i % 2), 250);
+        if (i % 3 == 0) sk_wal_flush(rig.wal);
+        sim_disk_step(rig.disk);
+        sk_wal_check(rig.wal);
+        if (i == 30) sk_wal_release(rig.wal, 1, model.released[1] = 5);
+    }
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    sim_disk_rules_clear(rig.disk); // space again
+    bool fired = failed_requests(rig.disk) > 0;
+    uint64_t durable = rig.durable;
+    sk_wal_close(rig.wal);
+    for (int start = 0; start < 2; start++) {
+        if (start == 0) sim_disk_crash(rig.disk);
+        struct rig again;
+        judge *judge = reopen(rig.disk, &model, &again, 8192);
+        judge_compare(judge);
+        if (judge->bad) print_error("n %u error %d: %s\n", n, error, judge->why);
+        assert_false(judge->bad || again.found.damaged);
+        assert_true(judge->last >= durable);
+        model_forget_after(&model, judge->last);
+        again.base = again.durable = model.count;
+        put(&model, &again, 1, 300);
+        assert_int_equal(again.failed, 0);
+        durable = model.count;
+        sk_wal_close(again.wal);
+        sk_free(judge);
+    }
+    rig.wal = NULL;
+    end(&rig, &model);
+    return fired;
+}
+
 static void D10_D11_every_request_fails(void **state)
 {
     static const int errors[] = {SK_EIO, SK_ENOSPC};
-    for (uint32_t n = 1; n < 60; n++) {
-        for (int variant = 0; variant < 4; variant++) {
-            rig rig;
-            model model;
-            open_new(&rig, &model, n, 8192);
-            sim_disk_rule(rig.disk, SIM_DISK_FAIL, ~(1u << SK_DISK_SYNC), n,
-                          variant & 1 ? SIM_DISK_FOREVER : 1, errors[variant / 2]);
-            for (uint64_t i = 0; i < 60; i++) {
-                append_entry(&model, &rig, 1 + (uint32_t)(i % 2), 250);
-                if (i % 3 == 0) sk_wal_flush(rig.wal);
-                sim_disk_step(rig.disk);
-                sk_wal_check(rig.wal);
-                if (i == 30) sk_wal_release(rig.wal, 1, model.released[1] = 5);
-            }
-            sk_wal_flush(rig.wal);
-            rig_drain(&rig);
-            sim_disk_rules_clear(rig.disk); // space again
-            uint64_t durable = rig.durable;
-            sk_wal_close(rig.wal);
-            for (int start = 0; start < 2; start++) {
-                if (start == 0) sim_disk_crash(rig.disk);
-                struct rig again;
-                judge *judge = reopen(rig.disk, &model, &again, 8192);
-                judge_compare(judge);
-                if (judge->bad) print_error("n %u variant %d: %s\n", n, variant, judge->why);
-                assert_false(judge->bad || again.found.damaged);
-                assert_true(judge->last >= durable);
-                model_forget_after(&model, judge->last);
-                again.base = again.durable = model.count;
-                put(&model, &again, 1, 300);
-                assert_int_equal(again.failed, 0);
-                durable = model.count;
-                sk_wal_close(again.wal);
-                sk_free(judge);
-            }
-            rig.wal = NULL;
-            end(&rig, &model);
-        }
+    static const uint32_t how_often[] = {1, SIM_DISK_FOREVER};
+    unsigned cases = 0;
+    for (int variant = 0; variant < 4; variant++)
+        for (uint32_t n = 1; one_request_fails(n, errors[variant / 2], how_often[variant % 2]); n++) cases++;
+    print_message("figure: log: %u failed requests\n", cases);
+    assert_true(cases > 100);
+}
+
+// The same for the requests of a start: it is refused, or what cannot be read is told as damage and nothing is invented.
+static bool one_request_of_a_start_fails(uint32_t n, int error, uint32_t how_often)
+{
+    rig rig, again;
+    model model;
+    three_segments(&rig, &model, n);
+    sim_disk_rule(rig.disk, SIM_DISK_FAIL, ~(1u << SK_DISK_CLOSE), n, how_often, error);
+    judge *judge = sk_alloc_zeroed(sizeof *judge);
+    judge->model = &model;
+    rig_init(&again, rig.disk, 4096);
+    int opened = rig_open(&again, &model, judge_replay, judge);
+    sim_disk_rules_clear(rig.disk);
+    bool fired = failed_requests(rig.disk) > 0;
+    assert_true(fired || opened == 0);
+    bool told = opened != 0 || again.found.damaged;
+    if (!told) judge_compare_durable(judge, model.count);
+    if (judge->bad) print_error("start, n %u error %d: %s\n", n, error, judge->why);
+    assert_false(judge->bad);
+    sk_free(judge);
+    if (opened == 0) {
+        while (sim_disk_step(rig.disk)) continue;
+        sk_wal_close(again.wal);
     }
+    sim_disk_crash(rig.disk);
+    judge = reopen(rig.disk, &model, &again, 4096);
+    told = told && again.found.damaged;
+    if (!told) judge_compare_durable(judge, model.count);
+    if (judge->bad) print_error("start after n %u error %d: %s\n", n, error, judge->why);
+    assert_false(judge->bad);
+    sk_free(judge);
+    rig.wal = again.wal;
+    end(&rig, &model);
+    return fired;
+}
+
+static void D10_D11_every_request_of_a_start_fails(void **state)
+{
+    static const int errors[] = {SK_EIO, SK_ENOSPC};
+    static const uint32_t how_often[] = {1, SIM_DISK_FOREVER};
+    unsigned cases = 0;
+    for (int variant = 0; variant < 4; variant++)
+        for (uint32_t n = 1; one_request_of_a_start_fails(n, errors[variant / 2], how_often[variant % 2]); n++) cases++;
+    print_message("figure: log: %u failed requests of a start\n", cases);
+    assert_true(cases > 40);
 }
 
 static void on_snapshot(void *context, int error, const sk_snapshot_info *info)
@@ -570,6 +630,7 @@ int main(void)
         cmocka_unit_test(D01_a_failed_sync_is_final),
         cmocka_unit_test(D01_what_a_failed_sync_left_is_written_again),
         cmocka_unit_test(D10_D11_every_request_fails),
+        cmocka_unit_test(D10_D11_every_request_of_a_start_fails),
         cmocka_unit_test(D25_a_full_disk_can_be_freed),
         cmocka_unit_test(D25_waiting_for_room),
         cmocka_unit_test(D25_a_start_on_a_full_disk),

@@ -4,11 +4,21 @@
 
 static uint64_t images, tails_cut;
 
-// WAL_CRASH_TIMES=n: n times as many seeds, for a long run.
+static uint64_t from_environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+// For long runs. WAL_CRASH_TIMES=n: n times as many seeds; WAL_CRASH_FROM=n: others, n further on.
 static uint64_t times(uint64_t seeds)
 {
-    const char *text = getenv("WAL_CRASH_TIMES");
-    return seeds * (text ? strtoull(text, NULL, 10) : 1);
+    return seeds * from_environment("WAL_CRASH_TIMES", 1);
+}
+
+static uint64_t from(uint64_t seed)
+{
+    return seed + from_environment("WAL_CRASH_FROM", 0);
 }
 
 static void say(const char *what, uint64_t seed, uint64_t step, uint64_t draw, const judge *judge)
@@ -136,23 +146,22 @@ static void crash_script(uint64_t seed, unsigned steps, unsigned draws, int deep
 static void G08_crash_at_every_request(void **state)
 {
     images = tails_cut = 0;
-    for (uint64_t seed = 1; seed <= times(12); seed++) crash_script(seed, 250, 2, 0);
-    print_message("%llu images, %llu torn tails\n", (unsigned long long)images,
-                  (unsigned long long)tails_cut);
+    for (uint64_t seed = from(1); seed < from(1) + times(12); seed++) crash_script(seed, 250, 2, 0);
+    print_message("figure: log: %llu crash images\n", (unsigned long long)images);
     assert_true(tails_cut > 50);
 }
 
 static void D14_recovery_itself_crashes(void **state)
 {
     images = 0;
-    for (uint64_t seed = 100; seed < 100 + times(8); seed++) crash_script(seed, 150, 2, 3);
-    print_message("%llu recoveries\n", (unsigned long long)images);
+    for (uint64_t seed = from(100); seed < from(100) + times(8); seed++) crash_script(seed, 150, 2, 3);
+    print_message("figure: log: %llu recoveries cut short\n", (unsigned long long)images);
 }
 
 // Everything is released, then the log rolls: a crash in between is a torn tail, and no reason to miss the old segments (I6).
 static void a_roll_after_everything_was_released(void **state)
 {
-    for (uint64_t seed = 1; seed <= times(20); seed++) {
+    for (uint64_t seed = from(1); seed < from(1) + times(20); seed++) {
         model model;
         model_init(&model);
         rig rig;
@@ -182,7 +191,7 @@ static void a_roll_after_everything_was_released(void **state)
 // Many lives on one disk: each goes on where the one before was cut.
 static void lives_one_after_another(void **state)
 {
-    for (uint64_t seed = 500; seed < 500 + times(40); seed++) {
+    for (uint64_t seed = from(500); seed < from(500) + times(40); seed++) {
         model model;
         model_init(&model);
         rig rig;
