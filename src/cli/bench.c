@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "cli/bench.h"
 #include "cli/cli.h"
 #include "cli/load_report.h"
 
@@ -86,7 +87,7 @@ static int read_pids(const sk_arguments *arguments, bench *bench)
     return 0;
 }
 
-static int read_plan(const sk_arguments *arguments, bench *bench)
+static int read_plan(const sk_arguments *arguments, const sk_load_wire *wire, bench *bench)
 {
     sk_load_plan *plan = &bench->plan;
     unsigned long connections = 64, pipeline = 1, value = 256, keys = 100000, seconds = 10, warm_up = 1, rate = 0, wait = 0, seed = 1;
@@ -106,7 +107,7 @@ static int read_plan(const sk_arguments *arguments, bench *bench)
     const char *ratio = sk_cli_value(arguments, "--ratio");
     if (ratio && (sscanf(ratio, "%u:%u", &writes, &reads) != 2 || writes + reads == 0 || writes > 1000000 || reads > 1000000))
         return sk_cli_usage(arguments->verb, "--ratio wants two whole numbers, as 1:9");
-    plan->wire = &sk_load_wire_resp;
+    plan->wire = wire;
     plan->fill = sk_cli_value(arguments, "--fill") != NULL;
     plan->connections = (uint32_t)connections;
     plan->pipeline = (uint32_t)pipeline;
@@ -122,28 +123,33 @@ static int read_plan(const sk_arguments *arguments, bench *bench)
     return 0;
 }
 
-static int run_with(const sk_arguments *arguments, bench *bench)
+static int run_with(const sk_arguments *arguments, const sk_load_wire *wire, bench *bench)
 {
     if (arguments->count) return sk_cli_usage(arguments->verb, "'%s' is not expected", arguments->list[0]);
-    int code = read_plan(arguments, bench);
+    int code = read_plan(arguments, wire, bench);
     if (code) return code;
     bench->live.on = isatty(STDERR_FILENO);
     int error = sk_load_run(&bench->plan, &bench->result, on_progress, on_mark, bench);
     sk_load_live_end(&bench->live);
     if (error) {
-        fprintf(stderr, "skein bench: %s\n", bench->result.first_error);
-        return SK_EXIT_UNAVAILABLE;
+        fprintf(stderr, "skein %s: %s\n", arguments->verb->name, bench->result.first_error);
+        return error == SK_EINVAL ? SK_EXIT_USAGE : SK_EXIT_UNAVAILABLE;
     }
     sk_load_report(&bench->plan, &bench->result, &bench->servers, sk_cli_value(arguments, "--json") != NULL);
     return bench->result.errors || bench->result.lost ? SK_EXIT_FAILED : SK_EXIT_OK;
 }
 
-static int run(const sk_arguments *arguments)
+int sk_bench_run(const sk_arguments *arguments, const sk_load_wire *wire)
 {
     bench *bench = sk_alloc_zeroed(sizeof *bench); // the histograms are large
-    int code = run_with(arguments, bench);
+    int code = run_with(arguments, wire, bench);
     sk_free(bench);
     return code;
+}
+
+static int run(const sk_arguments *arguments)
+{
+    return sk_bench_run(arguments, &sk_load_wire_resp);
 }
 
 const sk_verb sk_verb_bench = {

@@ -445,6 +445,11 @@ int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progre
 {
     SK_ASSERT(plan->wire && plan->endpoint_count > 0 && plan->connections > 0 && plan->pipeline > 0 && plan->keys > 0);
     memset(result, 0, sizeof *result);
+    const char *why = plan->wire->refuse ? plan->wire->refuse(plan) : NULL;
+    if (why) {
+        snprintf(result->first_error, sizeof result->first_error, "%s", why);
+        return SK_EINVAL;
+    }
     load load = {.plan = plan, .result = result, .progress = progress, .mark = mark, .context = context};
     load.links = sk_alloc_zeroed(plan->connections * sizeof *load.links);
     for (uint32_t i = 0; i < plan->connections; i++) load.links[i].socket = -1;

@@ -52,7 +52,7 @@ typedef void sk_load_progress(void *context, double elapsed, double total, uint6
 // Called when the warm-up is over and when the measured time is: to read counters.
 typedef void sk_load_mark(void *context, bool begin);
 
-// Runs it. 0, or SK_ECONNECT with result->first_error.
+// Runs it. 0; SK_ECONNECT, or SK_EINVAL when the wire refuses the plan, with result->first_error.
 int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progress *progress, sk_load_mark *mark, void *context);
 
 // ---- What a wire is, and what it may ask of the loop ----
@@ -64,6 +64,8 @@ typedef struct sk_load_link sk_load_link; // one connection
 struct sk_load_wire {
     size_t state_size; // of a connection's own state, zeroed at first
     bool multiplexed;  // replies come in any order: the wire says which slot each is for
+    // Why this plan cannot be driven over this wire, or NULL. May be absent.
+    const char *(*refuse)(const sk_load_plan *plan);
     // What a fresh connection sends first; NULL: nothing, it is ready at once. Else `take` calls sk_load_ready in time.
     void (*greet)(sk_load_link *link, sk_buffer *out);
     // Appends one request. Slots are 0 .. pipeline-1; a slot is not given again before it was answered.
