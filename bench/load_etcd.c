@@ -10,7 +10,7 @@ enum {
     DATA = 0, HEADERS = 1, RST_STREAM = 3, SETTINGS = 4, PING = 6, GOAWAY = 7, WINDOW_UPDATE = 8,
     END_STREAM = 1, END_HEADERS = 4, ACK = 1,
     STATIC_PATH = 4, STATIC_AUTHORITY = 1, STATIC_CONTENT_TYPE = 31, STATIC_POST = 3, STATIC_HTTP = 6, FIRST_DYNAMIC = 62,
-    INITIAL_WINDOW_SIZE = 4, WINDOW = 1 << 30, WINDOW_STEP = 1 << 28, WINDOW_DEFAULT = 65535, VALUE_MAX = 16000,
+    INITIAL_WINDOW_SIZE = 4, WINDOW = 1 << 30, WINDOW_STEP = 1 << 28, WINDOW_DEFAULT = 65535, VALUE_MAX = 16000, PING_SIZE = 8,
 };
 
 // What goes into the dynamic table.
@@ -21,7 +21,8 @@ typedef struct etcd_state {
     uint32_t inserted;               // entries in the server's dynamic table
     uint32_t ordinal[HEADER_COUNT];  // 1 + how many entries were there before this one; 0: not there
     uint32_t received;               // bytes of DATA since the last WINDOW_UPDATE
-    bool connected;
+    bool pinged; // the answer to it leaves with the next call: one packet fewer for both sides
+    uint8_t ping[PING_SIZE];
     struct {
         uint32_t stream;
         bool message;
@@ -122,6 +123,8 @@ static void put(sk_load_link *link, sk_buffer *out, uint32_t slot, enum sk_load_
     bool read = kind == SK_LOAD_READ;
     uint32_t value_size = sk_load_plan_of(link)->value_size, stream = state->next_stream;
     state->next_stream += 2;
+    if (state->pinged) append_frame(out, PING, ACK, state->ping, PING_SIZE);
+    state->pinged = false;
     state->slots[slot].stream = stream;
     state->slots[slot].message = false;
     uint8_t *start = sk_buffer_reserve(out, value_size + 256);
@@ -182,10 +185,12 @@ static size_t take(sk_load_link *link, sk_buffer *out, const uint8_t *data, size
         if (type == GOAWAY) return SIZE_MAX;
         if (type == SETTINGS && !(flags & ACK)) {
             append_frame(out, SETTINGS, ACK, NULL, 0);
-            state->connected = true;
             sk_load_ready(link);
         }
-        if (type == PING && !(flags & ACK)) append_frame(out, PING, ACK, at + FRAME_HEADER, frame_size);
+        if (type == PING && !(flags & ACK) && frame_size == PING_SIZE) {
+            memcpy(state->ping, at + FRAME_HEADER, PING_SIZE);
+            state->pinged = true;
+        }
         if (type == DATA || type == HEADERS || type == RST_STREAM) stream_frame(link, out, type, flags, stream, frame_size);
     }
     return used;
