@@ -7,7 +7,8 @@ import shlex
 import sys
 import time
 
-from measure import (common_flags, Directory, disk_alone, Failure, finish, machine, machine_text, median, memory_kib, number, say, short, table)
+from harness import memory_kib
+from measure import common_flags, Directory, disk_alone, finish, machine, machine_text, median, number, say, short, table
 import systems
 
 VALUE = 256

@@ -1,6 +1,5 @@
 """What all of script/bench's subcommands share: running the load generator, reading /proc, medians, the machine, the document."""
 import ctypes
-import glob
 import json
 import os
 import platform
@@ -13,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from harness import BUILD, Failure, ROOT, SKEIN, memory_kib
+from harness import BUILD, Failure, ROOT, SKEIN
 
 DOCUMENT = os.path.join(ROOT, "docs", "performance.md")
 PEERS = os.path.join(BUILD, "bench-peers")
@@ -44,34 +43,6 @@ def end(processes):
             process.kill()
     for process in processes:
         process.wait()
-
-
-def cpu_seconds(pids):
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/stat") as file:
-            fields = file.read().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def bytes_written(pid):
-    """Bytes that a process caused to be written to the disk so far, files taken back before they got there not counted."""
-    with open(f"/proc/{pid}/io") as file:
-        fields = dict(line.split(": ") for line in file.read().split("\n") if line)
-    return int(fields["write_bytes"]) - int(fields["cancelled_write_bytes"])
-
-
-def wakeups(pid):
-    """Times that a thread went to sleep of its own so far (being preempted by others is not its doing)."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/status"):
-        try:
-            with open(path) as file:
-                total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
-        except OSError:
-            pass  # the thread has ended
-    return total
 
 
 # ---- Load ----
@@ -256,4 +227,12 @@ def short(value):
     return f"{value / 1e3:.1f}k" if value >= 1e3 else f"{value:.0f}"
 
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+
+def device_bytes(path):
+    """Bytes written so far to the block device below path, whoever wrote them; None when there is none to be seen."""
+    _, device = filesystem(os.path.realpath(path))
+    try:
+        with open(f"/sys/class/block/{os.path.basename(os.path.realpath(device))}/stat") as file:
+            return int(file.read().split()[6]) * 512
+    except (OSError, IndexError):
+        return None
