@@ -54,7 +54,10 @@ extern const sk_verb sk_verb_get;
 extern const sk_verb sk_verb_put;
 extern const sk_verb sk_verb_del;
 extern const sk_verb sk_verb_bench;
+extern const sk_verb sk_verb_doctor;
 
+// Sorts a verb's command line into flags and the rest; `list` has room for argc words. 0 or SK_EXIT_USAGE.
+int sk_cli_parse(const sk_verb *verb, int argc, char **argv, sk_arguments *out, char **list);
 // Complains on stderr, names `skein help VERB`, and returns SK_EXIT_USAGE.
 int sk_cli_usage(const sk_verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // The value of a flag of this verb, or NULL. The name must be one of the table's.

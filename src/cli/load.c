@@ -14,45 +14,349 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { READ_SIZE = 64 * 1024, EVENTS_MAX = 256, BULK_HEADER_MAX = 32 };
+enum { READ_SIZE = 256 * 1024, EVENTS_MAX = 64, READY_S = 10 };
 
-typedef struct connection {
+typedef struct request {
+    sk_ns since;
+    uint8_t kind; // enum sk_load_kind
+    bool busy;
+} request;
+
+struct sk_load_link {
+    struct load *load;
     int socket;
-    sk_buffer out;       // what the socket would not take yet
-    uint32_t waiting;    // requests without their last reply
-    uint32_t replies_left; // of the front request: 2 for SET and WAIT
-    uint64_t bulk_left;  // bytes of a bulk string to skip
-    char line[BULK_HEADER_MAX];
-    uint32_t line_size;
-    bool line_long;
-    bool polled_out;
-    struct request {
-        sk_ns since;
-        bool write;
-    } *requests; // ring of plan->pipeline
-    uint32_t first;
-} connection;
+    bool ready, polled_out;
+    uint32_t waiting; // requests without their reply
+    uint32_t first;   // slot of the oldest, unless multiplexed
+    request *requests;
+    uint32_t *free_slots; // a stack of plan->pipeline - waiting slots; multiplexed only
+    sk_buffer out; // what the socket would not take yet
+    sk_buffer in;  // the beginning of a reply
+    void *state;   // the wire's
+};
 
 typedef struct load {
     const sk_load_plan *plan;
     sk_load_result *result;
-    connection *connections;
+    sk_load_progress *progress;
+    sk_load_mark *mark;
+    void *context;
+    sk_load_link *links;
+    uint32_t ready;
     int epoll;
     sk_prng prng;
-    sk_ns now, started, measured_from, ends;
-    bool measuring;
+    sk_ns now, started, measured_from, ends, next_progress;
+    bool filling, measuring;
+    double cpu_before;
+    uint64_t filled; // keys given out while filling
     uint64_t done;
     uint64_t due; // open loop: requests that have fallen due and were sent
     uint32_t next_idle;
+    sk_buffer out; // what is about to be sent, of whichever connection
     uint8_t *input;
     uint8_t *value;
 } load;
 
-static void note_error(load *load, const char *text, size_t size)
+// ---- What a wire may ask ----
+
+const sk_load_plan *sk_load_plan_of(const sk_load_link *link)
 {
-    if (!load->result->errors++) {
-        snprintf(load->result->first_error, sizeof load->result->first_error, "%.*s", (int)(size > 100 ? 100 : size), text);
+    return link->load->plan;
+}
+
+void *sk_load_state(sk_load_link *link)
+{
+    return link->state;
+}
+
+uint32_t sk_load_number(const sk_load_link *link)
+{
+    return (uint32_t)(link - link->load->links);
+}
+
+const uint8_t *sk_load_value(const sk_load_link *link)
+{
+    return link->load->value;
+}
+
+enum sk_load_kind sk_load_oldest(const sk_load_link *link)
+{
+    return link->waiting ? (enum sk_load_kind)link->requests[link->first].kind : SK_LOAD_READ;
+}
+
+void sk_load_ready(sk_load_link *link)
+{
+    if (!link->ready) link->load->ready++;
+    link->ready = true;
+}
+
+void sk_load_error(sk_load_link *link, const void *text, size_t size)
+{
+    sk_load_result *result = link->load->result;
+    if (!result->errors++) snprintf(result->first_error, sizeof result->first_error, "%.*s", (int)(size > 100 ? 100 : size), (const char *)text);
+}
+
+void sk_load_answered(sk_load_link *link, uint32_t slot)
+{
+    load *load = link->load;
+    uint32_t pipeline = load->plan->pipeline;
+    bool multiplexed = load->plan->wire->multiplexed;
+    if (!multiplexed) slot = link->first;
+    if (slot >= pipeline || !link->requests[slot].busy) {
+        static const char text[] = "a reply that nobody asked for";
+        sk_load_error(link, text, sizeof text - 1);
+        return;
     }
+    request *request = &link->requests[slot];
+    request->busy = false;
+    link->waiting--;
+    if (multiplexed) link->free_slots[pipeline - link->waiting - 1] = slot;
+    else link->first = link->first + 1 == pipeline ? 0 : link->first + 1;
+    load->done++;
+    if (load->measuring) {
+        sk_ns took = load->now > request->since ? load->now - request->since : 0;
+        sk_histogram_add(request->kind == SK_LOAD_READ ? &load->result->read_ns : &load->result->write_ns, took);
+    }
+}
+
+char *sk_load_put_text(char *at, const char *text)
+{
+    size_t size = strlen(text);
+    memcpy(at, text, size);
+    return at + size;
+}
+
+char *sk_load_put_number(char *at, uint64_t value, int width_min)
+{
+    char digits[20];
+    int count = 0;
+    do digits[count++] = (char)('0' + value % 10);
+    while ((value /= 10) || count < width_min);
+    while (count) *at++ = digits[--count];
+    return at;
+}
+
+// ---- Sending ----
+
+static void lose(sk_load_link *link)
+{
+    link->load->result->lost++;
+    if (link->ready) link->load->ready--;
+    close(link->socket);
+    link->socket = -1;
+    link->waiting = 0;
+}
+
+static void watch(sk_load_link *link, bool out)
+{
+    if (link->polled_out == out) return;
+    link->polled_out = out;
+    struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0u), .data.u32 = sk_load_number(link)};
+    epoll_ctl(link->load->epoll, EPOLL_CTL_MOD, link->socket, &event);
+}
+
+// Sends what the socket takes of link->out.
+static void push_late(sk_load_link *link)
+{
+    ssize_t sent = send(link->socket, link->out.data, link->out.size, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+        lose(link);
+        return;
+    }
+    if (sent > 0) sk_buffer_consume(&link->out, (size_t)sent);
+    watch(link, link->out.size > 0);
+}
+
+// Sends load->out on this connection and leaves it empty. It is one buffer for all of them, so that it stays in the cache.
+static void push(sk_load_link *link)
+{
+    sk_buffer *out = &link->load->out;
+    size_t taken = 0;
+    if (!link->out.size) {
+        ssize_t sent = send(link->socket, out->data, out->size, MSG_NOSIGNAL);
+        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+            lose(link);
+            out->size = 0;
+            return;
+        }
+        if (sent > 0) taken = (size_t)sent;
+    }
+    if (taken < out->size) {
+        sk_buffer_append(&link->out, out->data + taken, out->size - taken);
+        watch(link, true);
+    }
+    out->size = 0;
+}
+
+static void add_request(sk_load_link *link, sk_ns since)
+{
+    load *load = link->load;
+    const sk_load_plan *plan = load->plan;
+    SK_ASSERT(link->waiting < plan->pipeline);
+    enum sk_load_kind kind = SK_LOAD_FILL;
+    uint64_t key;
+    if (load->filling) {
+        key = load->filled++;
+    } else {
+        bool write = plan->reads == 0 || sk_prng_below(&load->prng, plan->writes + plan->reads) < plan->writes;
+        kind = write ? SK_LOAD_WRITE : SK_LOAD_READ;
+        key = sk_prng_below(&load->prng, plan->keys);
+    }
+    uint32_t slot = plan->wire->multiplexed ? link->free_slots[plan->pipeline - link->waiting - 1]
+                                            : (uint32_t)(((uint64_t)link->first + link->waiting) % plan->pipeline);
+    link->waiting++;
+    link->requests[slot] = (request){.since = since, .kind = (uint8_t)kind, .busy = true};
+    plan->wire->put(link, &load->out, slot, kind, key);
+}
+
+// Closed loop: a new burst when the last is answered, or (multiplexed) a request for each answered one.
+static void refill(sk_load_link *link)
+{
+    load *load = link->load;
+    if (link->socket < 0 || load->now >= load->ends) return;
+    if (link->waiting && !load->plan->wire->multiplexed) return;
+    while (link->waiting < load->plan->pipeline && !(load->filling && load->filled == load->plan->keys)) add_request(link, load->now);
+}
+
+// Open loop: everything that has fallen due, as far as connections have room.
+static void send_due(load *load)
+{
+    const sk_load_plan *plan = load->plan;
+    uint64_t fallen = (uint64_t)((double)(load->now - load->started) / 1e9 * (double)plan->rate);
+    uint32_t looked = 0;
+    while (load->due < fallen && looked < plan->connections && load->now < load->ends) {
+        sk_load_link *link = &load->links[load->next_idle];
+        load->next_idle = (load->next_idle + 1) % plan->connections;
+        looked++;
+        if (link->socket < 0 || link->waiting == plan->pipeline) continue;
+        looked = 0;
+        add_request(link, load->started + (sk_ns)((double)load->due / (double)plan->rate * 1e9));
+        load->due++;
+        push(link);
+    }
+}
+
+// ---- Replies ----
+
+static void take_input(sk_load_link *link, size_t size)
+{
+    load *load = link->load;
+    const uint8_t *data = load->input;
+    if (link->in.size) {
+        sk_buffer_append(&link->in, data, size);
+        data = link->in.data;
+        size = link->in.size;
+    }
+    size_t used = load->plan->wire->take(link, &load->out, data, size);
+    if (used > size) {
+        load->out.size = 0;
+        lose(link);
+        return;
+    }
+    if (link->in.size) sk_buffer_consume(&link->in, used);
+    else if (used < size) sk_buffer_append(&link->in, data + used, size - used);
+}
+
+static void readable(sk_load_link *link)
+{
+    for (;;) {
+        ssize_t got = recv(link->socket, link->load->input, READ_SIZE, 0);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (got <= 0) {
+            lose(link);
+            return;
+        }
+        take_input(link, (size_t)got);
+        if (got < READ_SIZE || link->socket < 0) return;
+    }
+}
+
+// ---- The loop ----
+
+// Waits for at most wait_ms, then takes what came; `send` says whether answered requests are replaced at once.
+static void turn(load *load, int wait_ms, bool send)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int count = epoll_wait(load->epoll, events, EVENTS_MAX, wait_ms);
+    load->now = sk_client_now();
+    for (int i = 0; i < count; i++) {
+        sk_load_link *link = &load->links[events[i].data.u32];
+        if (link->socket >= 0 && (events[i].events & EPOLLOUT)) push_late(link);
+        if (link->socket >= 0 && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readable(link);
+        if (send) refill(link);
+        if (load->out.size) push(link);
+    }
+    if (load->now >= load->next_progress) {
+        load->next_progress += SK_S;
+        double total = load->filling ? 0 : (double)(load->ends - load->started) / 1e9;
+        if (load->progress) load->progress(load->context, (double)(load->now - load->started) / 1e9, total, load->done, load->result->errors);
+    }
+}
+
+static void begin(load *load)
+{
+    load->started = load->now = sk_client_now();
+    load->ends = SK_NEVER;
+    load->next_progress = load->started + SK_S;
+    load->done = 0;
+}
+
+static void send_first(load *load)
+{
+    for (uint32_t i = 0; i < load->plan->connections; i++) {
+        refill(&load->links[i]);
+        if (load->out.size) push(&load->links[i]);
+    }
+}
+
+static void fill(load *load)
+{
+    begin(load);
+    load->filling = true;
+    send_first(load);
+    while (load->done < load->plan->keys && !load->result->lost) turn(load, 100, true);
+    load->filling = false;
+}
+
+static int wait_ms(const load *load)
+{
+    if (load->plan->rate) return 1;
+    sk_ns until = load->ends < load->next_progress ? load->ends : load->next_progress;
+    return until > load->now ? (int)((until - load->now) / SK_MS) + 1 : 0;
+}
+
+static double cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+}
+
+static void start_measuring(load *load)
+{
+    load->measuring = true;
+    load->cpu_before = cpu_seconds();
+    if (load->mark) load->mark(load->context, true);
+    load->measured_from = sk_client_now();
+    load->ends = load->measured_from + load->plan->duration;
+}
+
+static void run(load *load)
+{
+    const sk_load_plan *plan = load->plan;
+    begin(load);
+    load->measured_from = load->started + plan->warm_up;
+    load->ends = load->measured_from + plan->duration;
+    if (!plan->rate) send_first(load);
+    while (load->now < load->ends && load->result->lost < plan->connections) {
+        turn(load, wait_ms(load), !plan->rate);
+        if (!load->measuring && load->now >= load->measured_from) start_measuring(load);
+        if (plan->rate) send_due(load);
+    }
+    load->result->own_cpu_seconds = cpu_seconds() - load->cpu_before;
+    if (load->mark) load->mark(load->context, false);
+    load->result->seconds = (double)(load->now - load->measured_from) / 1e9;
 }
 
 // ---- Connecting ----
@@ -68,7 +372,10 @@ static int open_socket(const sk_endpoint *endpoint, char *problem, size_t size)
     int found = -1;
     for (struct addrinfo *at = list; at && found < 0; at = at->ai_next) {
         found = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (found < 0) continue;
+        if (found < 0) {
+            snprintf(problem, size, "a socket: %s", strerror(errno));
+            continue;
+        }
         if (connect(found, at->ai_addr, at->ai_addrlen) == 0) break;
         snprintf(problem, size, "%s:%s: %s", endpoint->host, endpoint->port, strerror(errno));
         close(found);
@@ -82,263 +389,82 @@ static int open_socket(const sk_endpoint *endpoint, char *problem, size_t size)
     return found;
 }
 
+static int connect_one(load *load, sk_load_link *link)
+{
+    const sk_load_plan *plan = load->plan;
+    sk_load_result *result = load->result;
+    link->load = load;
+    link->socket = open_socket(&plan->endpoints[sk_load_number(link) % plan->endpoint_count], result->first_error, sizeof result->first_error);
+    if (link->socket < 0) return SK_ECONNECT;
+    link->requests = sk_alloc_zeroed(plan->pipeline * sizeof *link->requests);
+    link->state = sk_alloc_zeroed(plan->wire->state_size);
+    if (plan->wire->multiplexed) {
+        link->free_slots = sk_alloc(plan->pipeline * sizeof *link->free_slots);
+        for (uint32_t i = 0; i < plan->pipeline; i++) link->free_slots[i] = i;
+    }
+    struct epoll_event event = {.events = EPOLLIN, .data.u32 = sk_load_number(link)};
+    if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, link->socket, &event) < 0) return SK_ECONNECT;
+    if (plan->wire->greet) plan->wire->greet(link, &load->out);
+    else sk_load_ready(link);
+    if (load->out.size) push(link);
+    return 0;
+}
+
 static int connect_all(load *load)
 {
     const sk_load_plan *plan = load->plan;
+    begin(load);
     for (uint32_t i = 0; i < plan->connections; i++) {
-        connection *at = &load->connections[i];
-        at->socket = open_socket(&plan->endpoints[i % plan->endpoint_count], load->result->first_error,
-                                 sizeof load->result->first_error);
-        if (at->socket < 0) return SK_ECONNECT;
-        at->requests = sk_alloc_zeroed(plan->pipeline * sizeof *at->requests);
-        struct epoll_event event = {.events = EPOLLIN, .data.u32 = i};
-        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, at->socket, &event) < 0) return SK_ECONNECT;
+        if (connect_one(load, &load->links[i])) return SK_ECONNECT;
+    }
+    while (load->ready < plan->connections) {
+        turn(load, 100, false);
+        if (load->result->lost || load->now > load->started + READY_S * SK_S) {
+            snprintf(load->result->first_error, sizeof load->result->first_error, "%u of %u connections are ready after %d s", load->ready,
+                     plan->connections, READY_S);
+            return SK_ECONNECT;
+        }
     }
     return 0;
 }
 
-static void lose(load *load, connection *at)
+static void disconnect_all(load *load)
 {
-    load->result->lost++;
-    close(at->socket);
-    at->socket = -1;
-    at->waiting = 0;
-}
-
-// ---- Sending ----
-
-static void watch(load *load, connection *at, bool out)
-{
-    if (at->polled_out == out) return;
-    at->polled_out = out;
-    struct epoll_event event = {.events = EPOLLIN | (out ? EPOLLOUT : 0u), .data.u32 = (uint32_t)(at - load->connections)};
-    epoll_ctl(load->epoll, EPOLL_CTL_MOD, at->socket, &event);
-}
-
-static void push_out(load *load, connection *at)
-{
-    ssize_t sent = send(at->socket, at->out.data, at->out.size, MSG_NOSIGNAL);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-        lose(load, at);
-        return;
-    }
-    if (sent > 0) sk_buffer_consume(&at->out, (size_t)sent);
-    watch(load, at, at->out.size > 0);
-}
-
-static char *put_text(char *at, const char *text)
-{
-    while (*text) *at++ = *text++;
-    return at;
-}
-
-static char *put_number(char *at, uint64_t value, int width)
-{
-    char digits[20];
-    int count = 0;
-    do digits[count++] = (char)('0' + value % 10);
-    while ((value /= 10) || count < width);
-    while (count) *at++ = digits[--count];
-    return at;
-}
-
-enum { KEY_SIZE = 16 }; // "key:" and twelve digits, as redis-benchmark has it
-
-static void add_request(load *load, connection *at, sk_ns since)
-{
-    const sk_load_plan *plan = load->plan;
-    SK_ASSERT(at->waiting < plan->pipeline);
-    bool write = plan->reads == 0 || sk_prng_below(&load->prng, plan->writes + plan->reads) < plan->writes;
-    at->requests[(at->first + at->waiting) % plan->pipeline] = (struct request){.since = since, .write = write};
-    if (at->waiting++ == 0) at->replies_left = write && plan->wait_replicas ? 2 : 1;
-    char *start = (char *)sk_buffer_reserve(&at->out, plan->value_size + 160);
-    char *to = put_text(start, write ? "*3\r\n$3\r\nSET\r\n$16\r\nkey:" : "*2\r\n$3\r\nGET\r\n$16\r\nkey:");
-    to = put_number(to, sk_prng_below(&load->prng, plan->keys), KEY_SIZE - 4);
-    to = put_text(to, "\r\n");
-    if (write) {
-        *to++ = '$';
-        to = put_number(to, plan->value_size, 1);
-        to = put_text(to, "\r\n");
-        memcpy(to, load->value, plan->value_size);
-        to += plan->value_size;
-        to = put_text(to, "\r\n");
-        if (plan->wait_replicas) {
-            to = put_text(to, "*3\r\n$4\r\nWAIT\r\n$1\r\n");
-            *to++ = (char)('0' + plan->wait_replicas);
-            to = put_text(to, "\r\n$1\r\n0\r\n");
-        }
-    }
-    at->out.size += (size_t)(to - start);
-}
-
-static void refill(load *load, connection *at)
-{
-    if (at->waiting || at->socket < 0 || load->now >= load->ends) return;
-    while (at->waiting < load->plan->pipeline) add_request(load, at, load->now);
-    push_out(load, at);
-}
-
-// Open loop: everything that has fallen due, as far as connections have room.
-static void send_due(load *load)
-{
-    const sk_load_plan *plan = load->plan;
-    uint64_t fallen = (uint64_t)((double)(load->now - load->started) / 1e9 * (double)plan->rate);
-    uint32_t looked = 0;
-    while (load->due < fallen && looked < plan->connections && load->now < load->ends) {
-        connection *at = &load->connections[load->next_idle];
-        load->next_idle = (load->next_idle + 1) % plan->connections;
-        looked++;
-        if (at->socket < 0 || at->waiting == plan->pipeline) continue;
-        looked = 0;
-        add_request(load, at, load->started + (sk_ns)((double)load->due / (double)plan->rate * 1e9));
-        load->due++;
-        push_out(load, at);
+    for (uint32_t i = 0; i < load->plan->connections; i++) {
+        sk_load_link *link = &load->links[i];
+        if (link->socket >= 0) close(link->socket);
+        sk_buffer_deinit(&link->out);
+        sk_buffer_deinit(&link->in);
+        sk_free(link->requests);
+        sk_free(link->free_slots);
+        sk_free(link->state);
     }
 }
 
-// ---- Replies ----
-
-static void answered(load *load, connection *at)
+int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progress *progress, sk_load_mark *mark, void *context)
 {
-    if (at->waiting == 0) {
-        note_error(load, "a reply that nobody asked for", 29);
-        return;
-    }
-    if (--at->replies_left) return;
-    const struct request *request = &at->requests[at->first];
-    load->done++;
-    if (load->measuring) {
-        sk_ns took = load->now > request->since ? load->now - request->since : 0;
-        sk_histogram_add(request->write ? &load->result->write_ns : &load->result->read_ns, took);
-    }
-    at->first = (at->first + 1) % load->plan->pipeline;
-    if (--at->waiting) at->replies_left = at->requests[at->first].write && load->plan->wait_replicas ? 2 : 1;
-}
-
-static void line_ended(load *load, connection *at)
-{
-    uint32_t size = at->line_size;
-    at->line_size = 0;
-    if (size == 0) return;
-    if (at->line[0] == '-') note_error(load, at->line + 1, size - 1);
-    if (at->line[0] == '$' && at->line[1] != '-') {
-        uint64_t bulk = 0;
-        for (uint32_t i = 1; i < size; i++) bulk = bulk * 10 + (uint64_t)(at->line[i] - '0');
-        at->bulk_left = bulk + 2;
-        return;
-    }
-    answered(load, at);
-}
-
-static void take_input(load *load, connection *at, const uint8_t *data, size_t size)
-{
-    while (size) {
-        if (at->bulk_left) {
-            size_t skip = at->bulk_left < size ? (size_t)at->bulk_left : size;
-            at->bulk_left -= skip;
-            data += skip;
-            size -= skip;
-            if (!at->bulk_left) answered(load, at);
-            continue;
-        }
-        uint8_t c = *data++;
-        size--;
-        if (c == '\n') line_ended(load, at);
-        else if (c != '\r' && at->line_size < BULK_HEADER_MAX) at->line[at->line_size++] = (char)c;
-    }
-}
-
-static void readable(load *load, connection *at)
-{
-    for (;;) {
-        ssize_t got = recv(at->socket, load->input, READ_SIZE, 0);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        if (got <= 0) {
-            lose(load, at);
-            return;
-        }
-        take_input(load, at, load->input, (size_t)got);
-        if (got < READ_SIZE) return;
-    }
-}
-
-// ---- The loop ----
-
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static int wait_ms(const load *load, sk_ns next_progress)
-{
-    if (load->plan->rate) return 1;
-    sk_ns until = load->ends < next_progress ? load->ends : next_progress;
-    return until > load->now ? (int)((until - load->now) / SK_MS) + 1 : 0;
-}
-
-static void run(load *load, sk_load_progress *progress, sk_load_mark *mark, void *context)
-{
-    struct epoll_event events[EVENTS_MAX];
-    load->started = load->now = sk_client_now();
-    load->measured_from = load->started + load->plan->warm_up;
-    load->ends = load->measured_from + load->plan->duration;
-    sk_ns next_progress = load->started + SK_S;
-    double cpu_before = 0;
-    if (!load->plan->rate) {
-        for (uint32_t i = 0; i < load->plan->connections; i++) refill(load, &load->connections[i]);
-    }
-    while (load->now < load->ends && load->result->lost < load->plan->connections) {
-        int count = epoll_wait(load->epoll, events, EVENTS_MAX, wait_ms(load, next_progress));
-        load->now = sk_client_now();
-        if (!load->measuring && load->now >= load->measured_from) {
-            load->measuring = true;
-            load->measured_from = load->now;
-            cpu_before = cpu_seconds();
-            if (mark) mark(context, true);
-        }
-        for (int i = 0; i < count; i++) {
-            connection *at = &load->connections[events[i].data.u32];
-            if (at->socket >= 0 && (events[i].events & EPOLLOUT)) push_out(load, at);
-            if (at->socket >= 0 && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readable(load, at);
-            if (!load->plan->rate) refill(load, at);
-        }
-        if (load->plan->rate) send_due(load);
-        if (load->now >= next_progress) {
-            next_progress += SK_S;
-            if (progress) progress(context, (double)(load->now - load->started) / 1e9, load->done, load->result->errors);
-        }
-    }
-    if (mark) mark(context, false);
-    load->result->own_cpu_seconds = cpu_seconds() - cpu_before;
-    load->result->seconds = (double)(load->now - load->measured_from) / 1e9;
-}
-
-int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progress *progress, sk_load_mark *mark,
-                void *context)
-{
-    SK_ASSERT(plan->endpoint_count > 0 && plan->connections > 0 && plan->pipeline > 0 && plan->keys > 0);
+    SK_ASSERT(plan->wire && plan->endpoint_count > 0 && plan->connections > 0 && plan->pipeline > 0 && plan->keys > 0);
     memset(result, 0, sizeof *result);
-    load load = {.plan = plan, .result = result};
-    load.connections = sk_alloc_zeroed(plan->connections * sizeof *load.connections);
-    for (uint32_t i = 0; i < plan->connections; i++) load.connections[i].socket = -1;
+    const char *why = plan->wire->refuse ? plan->wire->refuse(plan) : NULL;
+    if (why) {
+        snprintf(result->first_error, sizeof result->first_error, "%s", why);
+        return SK_EINVAL;
+    }
+    load load = {.plan = plan, .result = result, .progress = progress, .mark = mark, .context = context};
+    load.links = sk_alloc_zeroed(plan->connections * sizeof *load.links);
+    for (uint32_t i = 0; i < plan->connections; i++) load.links[i].socket = -1;
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
     load.input = sk_alloc(READ_SIZE);
     load.value = sk_alloc(plan->value_size);
     sk_prng_init(&load.prng, plan->seed);
     for (uint32_t i = 0; i < plan->value_size; i++) load.value[i] = (uint8_t)('a' + sk_prng_below(&load.prng, 26));
     int error = connect_all(&load);
-    if (!error) run(&load, progress, mark, context);
-    for (uint32_t i = 0; i < plan->connections; i++) {
-        connection *at = &load.connections[i];
-        if (at->socket >= 0) close(at->socket);
-        sk_buffer_deinit(&at->out);
-        sk_free(at->requests);
-    }
+    if (!error && plan->fill) fill(&load);
+    if (!error) run(&load);
+    disconnect_all(&load);
     close(load.epoll);
-    sk_free(load.connections);
+    sk_buffer_deinit(&load.out);
+    sk_free(load.links);
     sk_free(load.input);
     sk_free(load.value);
     return error;

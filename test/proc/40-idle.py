@@ -1,34 +1,13 @@
 """What a node costs when nothing happens: wake-ups, bytes written, memory; and the size of the binary."""
-import glob
 import os
 import shutil
 import subprocess
 import tempfile
 import time
 
-from harness import check, figure, LONG, memory_kib, Playground, run, SKEIND
+from harness import bytes_written, check, cpu_seconds, figure, LONG, memory_kib, Playground, run, SKEIND, wakeups
 
 SECONDS = 60 if LONG else 10
-
-
-def switches(pid):
-    """Times that a thread went to sleep of its own so far (being preempted by others is not its doing)."""
-    total = 0
-    for path in glob.glob(f"/proc/{pid}/task/*/status"):
-        with open(path) as file:
-            total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
-    return total
-
-
-def written(pid):
-    with open(f"/proc/{pid}/io") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("write_bytes"))
-
-
-def cpu_ticks(pid):
-    with open(f"/proc/{pid}/stat") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def stripped_size():
@@ -57,20 +36,20 @@ def main():
                 client.call("SET", f"idle:{i}", "x")
         time.sleep(5)  # lets it become quiet: that is what is measured
         nodes = {number: ground.pid(number) for number in ground.numbers}
-        before = {number: (switches(pid), written(pid), cpu_ticks(pid)) for number, pid in nodes.items()}
+        before = {number: (wakeups(pid), bytes_written(pid), cpu_seconds(pid)) for number, pid in nodes.items()}
         started = time.monotonic()
         time.sleep(SECONDS)
         seconds = time.monotonic() - started
         for number, pid in nodes.items():
-            wakeups = (switches(pid) - before[number][0]) / seconds
-            bytes_written = written(pid) - before[number][1]
-            ticks = cpu_ticks(pid) - before[number][2]
+            woken = (wakeups(pid) - before[number][0]) / seconds
+            written = bytes_written(pid) - before[number][1]
+            busy_ms = (cpu_seconds(pid) - before[number][2]) * 1000
             role = "leader" if leads_any_space(ground, number) else "follower"
             figure(f"idle {role} (node {number}), {seconds:.0f} s:",
-                   f"{wakeups:.1f} wake-ups/s (goal: 3), {bytes_written} bytes written, {memory_kib(pid) / 1024:.1f} MiB resident, "
-                   f"{ticks * 10 / seconds:.1f} ms processor a second")
-            check(bytes_written == 0, f"node {number} writes while idle")
-            check(wakeups <= (3 if role == "follower" else 10), f"node {number} wakes {wakeups:.1f} times a second")
+                   f"{woken:.1f} wake-ups/s (goal: 3), {written} bytes written, {memory_kib(pid) / 1024:.1f} MiB resident, "
+                   f"{busy_ms / seconds:.1f} ms processor a second")
+            check(written == 0, f"node {number} writes while idle")
+            check(woken <= (3 if role == "follower" else 10), f"node {number} wakes {woken:.1f} times a second")
             check(memory_kib(pid) < 10 * 1024, f"node {number} takes {memory_kib(pid)} KiB")
         check(ground.leader() == leader, "the leader changed while nothing happened")
 

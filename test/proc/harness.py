@@ -3,6 +3,7 @@
 A test is a program NN-topic.py: exit code 0 is success; what it prints is shown when it fails, and lines that begin with
 `figure: ` always. script/test gives it a process group of its own and a time limit.
 """
+import glob
 import json
 import os
 import random
@@ -57,6 +58,28 @@ def memory_kib(pid):
     """What a process has resident."""
     with open(f"/proc/{pid}/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+def cpu_seconds(pid):
+    """Processor time of all its threads so far."""
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def bytes_written(pid):
+    """Bytes of files that it has changed so far, whole pages, each time they are on their way to the disk."""
+    with open(f"/proc/{pid}/io") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("write_bytes"))
+
+
+def wakeups(pid):
+    """Times that a thread went to sleep of its own so far (being preempted by others is not its doing)."""
+    total = 0
+    for path in glob.glob(f"/proc/{pid}/task/*/status"):
+        with open(path) as file:
+            total += sum(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
+    return total
 
 
 # ---- RESP ----
