@@ -1,0 +1,377 @@
+#include "data/mergeable.h"
+
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/hash.h"
+#include "data/mergeable_private.h"
+
+enum { DEADLINE_SIZE = 8, ID_SIZE = 16 };
+// What an entry costs beyond its own bytes, in the logical size.
+enum { KEY_OVERHEAD = 48, PART_OVERHEAD = 40, INDEX_OVERHEAD = 32 };
+
+void sk_mergeable_init(sk_mergeable *state, uint64_t drift_max_ms)
+{
+    *state = (sk_mergeable){0};
+    sk_hlc_init(&state->clock, drift_max_ms);
+    sk_tree_init(&state->keys, &state->garbage);
+    sk_tree_init(&state->parts, &state->garbage);
+    sk_tree_init(&state->index, &state->garbage);
+    sk_tree_init(&state->expiries, &state->garbage);
+}
+
+void sk_head_deinit(sk_head *head)
+{
+    sk_context_deinit(&head->context);
+    sk_scalar_deinit(&head->scalar);
+    sk_register_deinit(&head->expiry);
+}
+
+void sk_mergeable_deinit(sk_mergeable *state)
+{
+    sk_tree *const trees[] = {&state->keys, &state->parts, &state->index, &state->expiries};
+    for (size_t i = 0; i < sizeof trees / sizeof *trees; i++) sk_tree_drop(trees[i]);
+    sk_tree_garbage_deinit(&state->garbage);
+    sk_vector_deinit(&state->seen);
+    sk_vector_deinit(&state->base);
+    sk_vector_deinit(&state->vector);
+    sk_head_deinit(&state->head);
+    sk_piece_deinit(&state->piece);
+    sk_scalar_deinit(&state->scalar);
+    sk_scalar_deinit(&state->other_scalar);
+    sk_dots_deinit(&state->dots);
+    sk_dots_deinit(&state->other_dots);
+    sk_buffer *const buffers[] = {&state->name,    &state->part,   &state->index_key,
+                                  &state->encoded, &state->hashed, &state->change};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
+}
+
+void sk_mergeable_identify(sk_mergeable *state, sk_actor self)
+{
+    SK_ASSERT(sk_vector_get(&state->seen, self) == 0);
+    state->self = self;
+}
+
+// ---- Keys of the trees ----
+
+static uint8_t *put_big_endian(uint8_t *at, uint64_t value)
+{
+    for (int i = 0; i < 8; i++) at[i] = (uint8_t)(value >> (56 - 8 * i));
+    return at + 8;
+}
+
+static uint64_t get_big_endian(const uint8_t *at)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++) value = value << 8 | at[i];
+    return value;
+}
+
+sk_slice sk_part_prefix(sk_buffer *buffer, sk_slice key)
+{
+    sk_buffer_clear(buffer);
+    sk_write_sized(buffer, key);
+    return sk_buffer_slice(buffer);
+}
+
+sk_slice sk_part_key(sk_buffer *buffer, sk_slice key, sk_part_name name)
+{
+    sk_buffer_clear(buffer);
+    sk_write_sized(buffer, key);
+    sk_write_u8(buffer, name.slot);
+    sk_buffer_append_slice(buffer, name.name);
+    return sk_buffer_slice(buffer);
+}
+
+sk_slice sk_index_key(sk_buffer *buffer, sk_actor actor, uint64_t counter, sk_slice key)
+{
+    sk_buffer_clear(buffer);
+    uint8_t *at = sk_buffer_reserve(buffer, ID_SIZE + key.size);
+    put_big_endian(put_big_endian(at, actor), counter);
+    if (key.size) memcpy(at + ID_SIZE, key.data, key.size);
+    buffer->size = ID_SIZE + key.size;
+    return sk_buffer_slice(buffer);
+}
+
+sk_dot sk_index_dot(sk_slice index_key, sk_slice *key)
+{
+    SK_ASSERT(index_key.size >= ID_SIZE);
+    *key = sk_slice_make(index_key.data + ID_SIZE, index_key.size - ID_SIZE);
+    return (sk_dot){get_big_endian(index_key.data), get_big_endian(index_key.data + 8)};
+}
+
+static sk_slice expiry_key(sk_buffer *buffer, uint64_t deadline, sk_slice key)
+{
+    sk_buffer_clear(buffer);
+    uint8_t *at = sk_buffer_reserve(buffer, DEADLINE_SIZE + key.size);
+    put_big_endian(at, deadline);
+    if (key.size) memcpy(at + DEADLINE_SIZE, key.data, key.size);
+    buffer->size = DEADLINE_SIZE + key.size;
+    return sk_buffer_slice(buffer);
+}
+
+// ---- Heads ----
+
+int sk_head_read(sk_head *out, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    sk_context_read(&out->context, &reader);
+    sk_scalar_read(&out->scalar, &reader);
+    sk_register_read(&out->expiry, &reader);
+    uint64_t *const counts[] = {&out->members, &out->fields, &out->parts, &out->changes};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) *counts[i] = sk_read_varint(&reader);
+    return sk_reader_done(&reader) ? 0 : SK_ECORRUPT;
+}
+
+void sk_head_write(const sk_head *head, sk_buffer *out)
+{
+    sk_context_write(&head->context, out);
+    sk_scalar_write(&head->scalar, true, out);
+    sk_register_write(&head->expiry, out);
+    sk_write_varint(out, head->members);
+    sk_write_varint(out, head->fields);
+    sk_write_varint(out, head->parts);
+    sk_write_varint(out, head->changes);
+}
+
+static void head_clear(sk_head *head)
+{
+    sk_context_clear(&head->context);
+    sk_scalar_clear(&head->scalar);
+    sk_register_clear(&head->expiry);
+    head->members = head->fields = head->parts = head->changes = 0;
+}
+
+bool sk_mergeable_head(const sk_mergeable *state, sk_slice key, sk_head *out, uint8_t *tag)
+{
+    sk_value value;
+    *tag = 0;
+    head_clear(out);
+    if (!sk_tree_get(&state->keys, key, &value)) return false;
+    int status = sk_head_read(out, value.bytes);
+    SK_ASSERT(status == 0);
+    *tag = value.tag;
+    return true;
+}
+
+uint64_t sk_head_deadline(const sk_head *head)
+{
+    const sk_sibling *winner = sk_register_winner(&head->expiry);
+    return winner ? get_big_endian(winner->value.data) : 0;
+}
+
+bool sk_mergeable_find(const sk_mergeable *state, sk_slice key, uint64_t wall_ms, sk_value *out)
+{
+    if (!sk_tree_get(&state->keys, key, out) || !out->tag) return false;
+    return out->meta == 0 || out->meta > wall_ms;
+}
+
+uint64_t sk_head_hash(sk_mergeable *state, sk_slice key, const sk_head *head)
+{
+    if (!sk_scalar_live(&head->scalar) && head->expiry.count == 0) return 0;
+    sk_buffer_clear(&state->hashed);
+    sk_scalar_write(&head->scalar, false, &state->hashed);
+    sk_register_write(&head->expiry, &state->hashed);
+    return sk_part_hash(key, (sk_part_name){0}, sk_buffer_slice(&state->hashed));
+}
+
+uint64_t sk_part_hash(sk_slice key, sk_part_name name, sk_slice content)
+{
+    uint64_t hash = sk_hash64(name.slot, key.data, key.size);
+    hash = sk_hash64(hash, name.name.data, name.name.size);
+    return sk_hash64(hash, content.data, content.size);
+}
+
+static uint8_t tag_of(const sk_head *head)
+{
+    uint8_t tag = 0;
+    if (head->scalar.reg.count) tag |= SK_SLOT_REGISTER;
+    if (sk_counter_live(&head->scalar.counter)) tag |= SK_SLOT_COUNTER;
+    if (head->members) tag |= SK_SLOT_SET;
+    if (head->fields) tag |= SK_SLOT_MAP;
+    return tag;
+}
+
+// The index has exactly the entries of the vector: what left it goes, what is new comes.
+static void store_index(sk_mergeable *state, sk_slice key, const sk_vector *before, const sk_vector *after)
+{
+    for (int side = 0; side < 2; side++) {
+        const sk_vector *one = side ? after : before;
+        const sk_vector *two = side ? before : after;
+        size_t at = 0;
+        for (size_t i = 0; i < one->count; i++) {
+            sk_dot dot = one->list[i];
+            while (at < two->count && two->list[at].actor < dot.actor) at++;
+            if (at < two->count && sk_dot_compare(two->list[at], dot) == 0) continue;
+            sk_slice entry = sk_index_key(&state->index_key, dot.actor, dot.counter, key);
+            bool changed = side ? sk_tree_put(&state->index, entry, (sk_value){0}) : sk_tree_remove(&state->index, entry);
+            SK_ASSERT(changed);
+        }
+    }
+}
+
+static void store_deadline(sk_mergeable *state, sk_slice key, uint64_t before, uint64_t after)
+{
+    if (before == after) return;
+    bool changed = true;
+    if (before) changed = sk_tree_remove(&state->expiries, expiry_key(&state->index_key, before, key));
+    SK_ASSERT(changed);
+    if (after) changed = sk_tree_put(&state->expiries, expiry_key(&state->index_key, after, key), (sk_value){0});
+    SK_ASSERT(changed);
+}
+
+// Everything that was ever done to the key is below base: fields that are only dead tallies can go.
+static void drop_dead_parts(sk_mergeable *state, sk_slice key, sk_head *head)
+{
+    if (head->parts == head->members + head->fields) return;
+    sk_tree before = sk_tree_snapshot(&state->parts);
+    sk_part_cursor cursor = {0};
+    sk_slice name;
+    sk_value value;
+    sk_part_seek(&cursor, state, key, SK_SLOT_MAP, 0);
+    sk_tree_seek(&cursor.cursor, &before, cursor.prefix);
+    while (sk_part_next(&cursor, &name, &value)) {
+        if (value.tag) continue;
+        sk_tree_remove(&state->parts, sk_part_key(&state->name, key, (sk_part_name){SK_SLOT_MAP, name}));
+        head->parts--;
+    }
+    SK_ASSERT(head->parts == head->members + head->fields);
+    sk_part_deinit(&cursor);
+    sk_tree_drop(&before);
+}
+
+void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t hash)
+{
+    sk_context_trim(&head->context, &state->base);
+    if (sk_context_empty(&head->context)) {
+        sk_counter_drop_dead(&head->scalar.counter);
+        drop_dead_parts(state, key, head);
+    }
+    state->content += sk_head_hash(state, key, head) - hash;
+    store_index(state, key, before, &head->context.vector);
+    sk_value old = {0};
+    bool had = sk_tree_get(&state->keys, key, &old);
+    uint8_t tag = tag_of(head);
+    uint64_t deadline = sk_head_deadline(head);
+    state->live += (uint64_t)(tag != 0) - (uint64_t)(old.tag != 0);
+    store_deadline(state, key, old.meta, deadline);
+    if (!tag && !deadline && sk_context_empty(&head->context)) {
+        if (had) sk_tree_remove(&state->keys, key);
+        return;
+    }
+    sk_buffer_clear(&state->encoded);
+    sk_head_write(head, &state->encoded);
+    sk_tree_put(&state->keys, key, (sk_value){.bytes = sk_buffer_slice(&state->encoded), .meta = deadline, .tag = tag});
+}
+
+// ---- Parts ----
+
+bool sk_member_load(const sk_mergeable *state, sk_buffer *buffer, sk_slice key, sk_slice member, sk_dots *out)
+{
+    sk_value value;
+    sk_dots_clear(out);
+    if (!sk_tree_get(&state->parts, sk_part_key(buffer, key, (sk_part_name){SK_SLOT_SET, member}), &value)) return false;
+    sk_reader reader = sk_reader_make(value.bytes);
+    sk_dots_read(out, &reader);
+    SK_ASSERT(sk_reader_done(&reader));
+    return true;
+}
+
+bool sk_field_load(const sk_mergeable *state, sk_buffer *buffer, sk_slice key, sk_slice field, sk_scalar *out)
+{
+    sk_value value;
+    sk_scalar_clear(out);
+    if (!sk_tree_get(&state->parts, sk_part_key(buffer, key, (sk_part_name){SK_SLOT_MAP, field}), &value)) return false;
+    sk_reader reader = sk_reader_make(value.bytes);
+    sk_scalar_read(out, &reader);
+    SK_ASSERT(sk_reader_done(&reader));
+    return true;
+}
+
+static uint64_t member_hash(sk_mergeable *state, sk_slice key, sk_slice member, const sk_dots *dots)
+{
+    if (dots->count == 0) return 0;
+    sk_buffer_clear(&state->hashed);
+    sk_dots_write(dots, &state->hashed);
+    return sk_part_hash(key, (sk_part_name){SK_SLOT_SET, member}, sk_buffer_slice(&state->hashed));
+}
+
+void sk_member_store(sk_mergeable *state, sk_head *head, sk_slice key, sk_slice member, const sk_dots *before, const sk_dots *dots)
+{
+    state->content -= member_hash(state, key, member, before);
+    state->content += member_hash(state, key, member, dots); // and leaves the dots' bytes in hashed
+    sk_slice entry = sk_part_key(&state->name, key, (sk_part_name){SK_SLOT_SET, member});
+    bool was = before->count > 0;
+    bool is = dots->count > 0;
+    if (is) sk_tree_put(&state->parts, entry, (sk_value){.bytes = sk_buffer_slice(&state->hashed), .tag = 1});
+    else if (was) sk_tree_remove(&state->parts, entry);
+    head->members += (uint64_t)is - (uint64_t)was;
+    head->parts += (uint64_t)is - (uint64_t)was;
+    head->changes += is != was;
+}
+
+uint64_t sk_field_hash(sk_mergeable *state, sk_slice key, sk_slice field, const sk_scalar *scalar)
+{
+    if (!sk_scalar_live(scalar)) return 0;
+    sk_buffer_clear(&state->hashed);
+    sk_scalar_write(scalar, false, &state->hashed);
+    return sk_part_hash(key, (sk_part_name){SK_SLOT_MAP, field}, sk_buffer_slice(&state->hashed));
+}
+
+void sk_field_store(sk_mergeable *state, sk_head *head, sk_slice key, sk_slice field, uint64_t hash, bool was, bool was_live,
+                    const sk_scalar *scalar)
+{
+    state->content += sk_field_hash(state, key, field, scalar) - hash;
+    bool is = !sk_scalar_empty(scalar);
+    bool is_live = sk_scalar_live(scalar);
+    sk_buffer_clear(&state->part);
+    sk_scalar_write(scalar, true, &state->part);
+    sk_slice entry = sk_part_key(&state->name, key, (sk_part_name){SK_SLOT_MAP, field});
+    if (is) sk_tree_put(&state->parts, entry, (sk_value){.bytes = sk_buffer_slice(&state->part), .tag = is_live});
+    else if (was) sk_tree_remove(&state->parts, entry);
+    head->fields += (uint64_t)is_live - (uint64_t)was_live;
+    head->parts += (uint64_t)is - (uint64_t)was;
+    head->changes += is_live != was_live;
+}
+
+bool sk_mergeable_has_member(sk_mergeable *state, sk_slice key, sk_slice member)
+{
+    return sk_member_load(state, &state->name, key, member, &state->dots);
+}
+
+bool sk_mergeable_field(sk_mergeable *state, sk_slice key, sk_slice field, sk_scalar *out)
+{
+    return sk_field_load(state, &state->name, key, field, out) && sk_scalar_live(out);
+}
+
+void sk_part_seek(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t index)
+{
+    sk_part_key(&cursor->bytes, key, (sk_part_name){.slot = (uint8_t)slot});
+    cursor->prefix = sk_buffer_slice(&cursor->bytes);
+    if (index == 0)
+        sk_tree_seek(&cursor->cursor, &state->parts, cursor->prefix);
+    else
+        sk_tree_seek_at(&cursor->cursor, &state->parts, sk_tree_rank(&state->parts, cursor->prefix) + index);
+}
+
+bool sk_part_next(sk_part_cursor *cursor, sk_slice *name, sk_value *value)
+{
+    sk_slice entry;
+    size_t size = cursor->prefix.size;
+    if (!sk_tree_next(&cursor->cursor, &entry, value)) return false;
+    if (entry.size < size || memcmp(entry.data, cursor->prefix.data, size) != 0) return false;
+    *name = sk_slice_make(entry.data + size, entry.size - size);
+    return true;
+}
+
+void sk_part_deinit(sk_part_cursor *cursor)
+{
+    sk_buffer_deinit(&cursor->bytes);
+}
+
+uint64_t sk_mergeable_bytes(const sk_mergeable *state)
+{
+    return state->keys.bytes + state->keys.count * KEY_OVERHEAD + state->parts.bytes + state->parts.count * PART_OVERHEAD +
+           state->index.bytes + state->index.count * INDEX_OVERHEAD + state->expiries.bytes +
+           state->expiries.count * INDEX_OVERHEAD;
+}
