@@ -6,13 +6,13 @@
 #include "base/hash.h"
 #include "data/mergeable_private.h"
 
-enum { DEADLINE_SIZE = 8, ID_SIZE = 16 };
+enum { DEADLINE_SIZE = 8, ID_SIZE = 16, PLACE_SEED = 0x706c6163 };
 // What an entry costs beyond its own bytes, in the logical size.
 enum { KEY_OVERHEAD = 48, PART_OVERHEAD = 40, INDEX_OVERHEAD = 32 };
 
-void sk_mergeable_init(sk_mergeable *state, uint64_t drift_max_ms)
+void sk_mergeable_init(sk_mergeable *state, uint32_t node, uint64_t drift_max_ms)
 {
-    *state = (sk_mergeable){0};
+    *state = (sk_mergeable){.node = node};
     sk_hlc_init(&state->clock, drift_max_ms);
     sk_tree_init(&state->keys, &state->garbage);
     sk_tree_init(&state->parts, &state->garbage);
@@ -41,15 +41,15 @@ void sk_mergeable_deinit(sk_mergeable *state)
     sk_scalar_deinit(&state->other_scalar);
     sk_dots_deinit(&state->dots);
     sk_dots_deinit(&state->other_dots);
-    sk_buffer *const buffers[] = {&state->name,    &state->part,   &state->index_key,
+    sk_buffer *const buffers[] = {&state->entry,   &state->name,   &state->part,  &state->index_key,
                                   &state->encoded, &state->hashed, &state->change};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
 }
 
-void sk_mergeable_identify(sk_mergeable *state, sk_actor self)
+void sk_mergeable_identify(sk_mergeable *state, uint64_t boot)
 {
-    SK_ASSERT(sk_vector_get(&state->seen, self) == 0);
-    state->self = self;
+    state->self = sk_actor_make(state->node, boot);
+    SK_ASSERT(sk_vector_get(&state->seen, state->self) == 0);
 }
 
 // ---- Keys of the trees ----
@@ -67,6 +67,36 @@ static uint64_t get_big_endian(const uint8_t *at)
     return value;
 }
 
+uint64_t sk_place(sk_slice name)
+{
+    return sk_hash64(PLACE_SEED, name.data, name.size) >> (64 - SK_PLACE_BITS);
+}
+
+static void append_place(sk_buffer *out, uint64_t place)
+{
+    put_big_endian(sk_buffer_reserve(out, SK_PLACE_SIZE), place);
+    out->size += SK_PLACE_SIZE;
+}
+
+sk_slice sk_key_entry(sk_buffer *buffer, sk_slice key)
+{
+    sk_buffer_clear(buffer);
+    append_place(buffer, sk_place(key));
+    sk_buffer_append_slice(buffer, key);
+    return sk_buffer_slice(buffer);
+}
+
+sk_slice sk_entry_name(sk_slice entry)
+{
+    SK_ASSERT(entry.size >= SK_PLACE_SIZE);
+    return sk_slice_make(entry.data + SK_PLACE_SIZE, entry.size - SK_PLACE_SIZE);
+}
+
+sk_part_name sk_part_of(sk_slice tail)
+{
+    return (sk_part_name){tail.data[0], sk_entry_name(sk_slice_make(tail.data + 1, tail.size - 1))};
+}
+
 sk_slice sk_part_prefix(sk_buffer *buffer, sk_slice key)
 {
     sk_buffer_clear(buffer);
@@ -79,6 +109,7 @@ sk_slice sk_part_key(sk_buffer *buffer, sk_slice key, sk_part_name name)
     sk_buffer_clear(buffer);
     sk_write_sized(buffer, key);
     sk_write_u8(buffer, name.slot);
+    append_place(buffer, sk_place(name.name));
     sk_buffer_append_slice(buffer, name.name);
     return sk_buffer_slice(buffer);
 }
@@ -118,7 +149,7 @@ int sk_head_read(sk_head *out, sk_slice bytes)
     sk_context_read(&out->context, &reader);
     sk_scalar_read(&out->scalar, &reader);
     sk_register_read(&out->expiry, &reader);
-    uint64_t *const counts[] = {&out->members, &out->fields, &out->parts, &out->changes};
+    uint64_t *const counts[] = {&out->members, &out->fields, &out->parts};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) *counts[i] = sk_read_varint(&reader);
     return sk_reader_done(&reader) ? 0 : SK_ECORRUPT;
 }
@@ -131,7 +162,6 @@ void sk_head_write(const sk_head *head, sk_buffer *out)
     sk_write_varint(out, head->members);
     sk_write_varint(out, head->fields);
     sk_write_varint(out, head->parts);
-    sk_write_varint(out, head->changes);
 }
 
 static void head_clear(sk_head *head)
@@ -139,15 +169,15 @@ static void head_clear(sk_head *head)
     sk_context_clear(&head->context);
     sk_scalar_clear(&head->scalar);
     sk_register_clear(&head->expiry);
-    head->members = head->fields = head->parts = head->changes = 0;
+    head->members = head->fields = head->parts = 0;
 }
 
-bool sk_mergeable_head(const sk_mergeable *state, sk_slice key, sk_head *out, uint8_t *tag)
+bool sk_mergeable_head(sk_mergeable *state, sk_slice key, sk_head *out, uint8_t *tag)
 {
     sk_value value;
     *tag = 0;
     head_clear(out);
-    if (!sk_tree_get(&state->keys, key, &value)) return false;
+    if (!sk_tree_get(&state->keys, sk_key_entry(&state->entry, key), &value)) return false;
     int status = sk_head_read(out, value.bytes);
     SK_ASSERT(status == 0);
     *tag = value.tag;
@@ -160,9 +190,9 @@ uint64_t sk_head_deadline(const sk_head *head)
     return winner ? get_big_endian(winner->value.data) : 0;
 }
 
-bool sk_mergeable_find(const sk_mergeable *state, sk_slice key, uint64_t wall_ms, sk_value *out)
+bool sk_mergeable_find(sk_mergeable *state, sk_slice key, uint64_t wall_ms, sk_value *out)
 {
-    if (!sk_tree_get(&state->keys, key, out) || !out->tag) return false;
+    if (!sk_tree_get(&state->keys, sk_key_entry(&state->entry, key), out) || !out->tag) return false;
     return out->meta == 0 || out->meta > wall_ms;
 }
 
@@ -210,7 +240,16 @@ static void store_index(sk_mergeable *state, sk_slice key, const sk_vector *befo
     }
 }
 
-static void store_deadline(sk_mergeable *state, sk_slice key, uint64_t before, uint64_t after)
+uint64_t sk_head_due(const sk_mergeable *state, const sk_head *head)
+{
+    const sk_sibling *winner = sk_register_winner(&head->expiry);
+    if (!winner) return 0;
+    uint64_t deadline = get_big_endian(winner->value.data);
+    bool own = sk_actor_node(winner->dot.actor) == state->node;
+    return own || deadline > UINT64_MAX - SK_EXPIRY_LATE_MS ? deadline : deadline + SK_EXPIRY_LATE_MS;
+}
+
+static void store_due(sk_mergeable *state, sk_slice key, uint64_t before, uint64_t after)
 {
     if (before == after) return;
     bool changed = true;
@@ -229,7 +268,7 @@ static void drop_dead_parts(sk_mergeable *state, sk_slice key, sk_head *head)
     sk_slice name;
     sk_value value;
     sk_part_seek(&cursor, state, key, SK_SLOT_MAP, 0);
-    sk_tree_seek(&cursor.cursor, &before, cursor.prefix);
+    sk_tree_seek(&cursor.cursor, &before, sk_buffer_slice(&cursor.bytes));
     while (sk_part_next(&cursor, &name, &value)) {
         if (value.tag) continue;
         sk_tree_remove(&state->parts, sk_part_key(&state->name, key, (sk_part_name){SK_SLOT_MAP, name}));
@@ -240,7 +279,7 @@ static void drop_dead_parts(sk_mergeable *state, sk_slice key, sk_head *head)
     sk_tree_drop(&before);
 }
 
-void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t hash)
+void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t due, uint64_t hash)
 {
     sk_context_trim(&head->context, &state->base);
     if (sk_context_empty(&head->context)) {
@@ -250,18 +289,19 @@ void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_ve
     state->content += sk_head_hash(state, key, head) - hash;
     store_index(state, key, before, &head->context.vector);
     sk_value old = {0};
-    bool had = sk_tree_get(&state->keys, key, &old);
+    sk_slice entry = sk_key_entry(&state->entry, key);
+    bool had = sk_tree_get(&state->keys, entry, &old);
     uint8_t tag = tag_of(head);
     uint64_t deadline = sk_head_deadline(head);
     state->live += (uint64_t)(tag != 0) - (uint64_t)(old.tag != 0);
-    store_deadline(state, key, old.meta, deadline);
+    store_due(state, key, due, sk_head_due(state, head));
     if (!tag && !deadline && sk_context_empty(&head->context)) {
-        if (had) sk_tree_remove(&state->keys, key);
+        if (had) sk_tree_remove(&state->keys, entry);
         return;
     }
     sk_buffer_clear(&state->encoded);
     sk_head_write(head, &state->encoded);
-    sk_tree_put(&state->keys, key, (sk_value){.bytes = sk_buffer_slice(&state->encoded), .meta = deadline, .tag = tag});
+    sk_tree_put(&state->keys, entry, (sk_value){.bytes = sk_buffer_slice(&state->encoded), .meta = deadline, .tag = tag});
 }
 
 // ---- Parts ----
@@ -307,7 +347,6 @@ void sk_member_store(sk_mergeable *state, sk_head *head, sk_slice key, sk_slice 
     else if (was) sk_tree_remove(&state->parts, entry);
     head->members += (uint64_t)is - (uint64_t)was;
     head->parts += (uint64_t)is - (uint64_t)was;
-    head->changes += is != was;
 }
 
 uint64_t sk_field_hash(sk_mergeable *state, sk_slice key, sk_slice field, const sk_scalar *scalar)
@@ -331,7 +370,6 @@ void sk_field_store(sk_mergeable *state, sk_head *head, sk_slice key, sk_slice f
     else if (was) sk_tree_remove(&state->parts, entry);
     head->fields += (uint64_t)is_live - (uint64_t)was_live;
     head->parts += (uint64_t)is - (uint64_t)was;
-    head->changes += is_live != was_live;
 }
 
 bool sk_mergeable_has_member(sk_mergeable *state, sk_slice key, sk_slice member)
@@ -344,29 +382,67 @@ bool sk_mergeable_field(sk_mergeable *state, sk_slice key, sk_slice field, sk_sc
     return sk_field_load(state, &state->name, key, field, out) && sk_scalar_live(out);
 }
 
-void sk_part_seek(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t index)
+void sk_key_seek(sk_tree_cursor *cursor, const sk_mergeable *state, uint64_t place)
 {
-    sk_part_key(&cursor->bytes, key, (sk_part_name){.slot = (uint8_t)slot});
-    cursor->prefix = sk_buffer_slice(&cursor->bytes);
-    if (index == 0)
-        sk_tree_seek(&cursor->cursor, &state->parts, cursor->prefix);
-    else
-        sk_tree_seek_at(&cursor->cursor, &state->parts, sk_tree_rank(&state->parts, cursor->prefix) + index);
+    uint8_t from[SK_PLACE_SIZE];
+    put_big_endian(from, place);
+    sk_tree_seek(cursor, &state->keys, sk_slice_make(from, sizeof from));
+}
+
+void sk_key_seek_at(sk_tree_cursor *cursor, const sk_mergeable *state, uint64_t index)
+{
+    sk_tree_seek_at(cursor, &state->keys, index);
+}
+
+bool sk_key_next(sk_tree_cursor *cursor, sk_slice *key, sk_value *value)
+{
+    sk_slice entry;
+    if (!sk_tree_next(cursor, &entry, value)) return false;
+    *key = sk_entry_name(entry);
+    return true;
+}
+
+static void set_prefix(sk_part_cursor *cursor, sk_slice key, enum sk_slot slot)
+{
+    sk_buffer_clear(&cursor->bytes);
+    sk_write_sized(&cursor->bytes, key);
+    sk_write_u8(&cursor->bytes, (uint8_t)slot);
+    cursor->prefix_size = cursor->bytes.size;
+}
+
+void sk_part_seek(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t place)
+{
+    set_prefix(cursor, key, slot);
+    append_place(&cursor->bytes, place);
+    sk_tree_seek(&cursor->cursor, &state->parts, sk_buffer_slice(&cursor->bytes));
+}
+
+void sk_part_seek_at(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t index)
+{
+    set_prefix(cursor, key, slot);
+    sk_tree_seek_at(&cursor->cursor, &state->parts, sk_tree_rank(&state->parts, sk_buffer_slice(&cursor->bytes)) + index);
 }
 
 bool sk_part_next(sk_part_cursor *cursor, sk_slice *name, sk_value *value)
 {
     sk_slice entry;
-    size_t size = cursor->prefix.size;
+    size_t size = cursor->prefix_size;
     if (!sk_tree_next(&cursor->cursor, &entry, value)) return false;
-    if (entry.size < size || memcmp(entry.data, cursor->prefix.data, size) != 0) return false;
-    *name = sk_slice_make(entry.data + size, entry.size - size);
+    if (entry.size < size + SK_PLACE_SIZE || memcmp(entry.data, cursor->bytes.data, size) != 0) return false;
+    *name = sk_entry_name(sk_slice_make(entry.data + size, entry.size - size));
     return true;
 }
 
 void sk_part_deinit(sk_part_cursor *cursor)
 {
     sk_buffer_deinit(&cursor->bytes);
+}
+
+uint64_t sk_mergeable_next_due(const sk_mergeable *state)
+{
+    sk_slice first;
+    sk_value nothing;
+    return sk_tree_at(&state->expiries, 0, &first, &nothing) ? get_big_endian(first.data) : UINT64_MAX;
 }
 
 uint64_t sk_mergeable_bytes(const sk_mergeable *state)

@@ -1,11 +1,14 @@
 // The mergeable state of a space: keys that every replica may change at any time, and that agree once all have seen the same
 // changes, in whatever order and however often they came. No I/O, no clock of its own.
 //
-//   keys      key -> head                     context, scalar (register and counter), expiry, counts of what is in parts
-//   parts     key, slot, name -> part         a set's member: its dots; a map's field: its scalar
+//   keys      place, key -> head              context, scalar (register and counter), expiry, counts of what is in parts
+//   parts     key, slot, place, name -> part  a set's member: its dots; a map's field: its scalar
 //   index     actor, counter, key -> nothing  exactly the entries of all contexts' vectors: who wants to know what changed since a
 //                                             vector walks from there
-//   expiries  deadline, key -> nothing        all keys with an expiry
+//   expiries  due, key -> nothing             all keys with an expiry: when this node is to clear them
+//
+// A place is a hash of the name behind it, the same on every replica, and orders names: so a cursor that is a mere number (SCAN, SSCAN,
+// HSCAN) goes on at any replica, and never misses.
 //
 // A change (a client's SET, SADD, DEL, ...) touches one key and takes the next counters of this node's actor, one for each thing it
 // adds and at least one. It is applied here and written down as an *operation*, which travels. Operations of one actor are applied in
@@ -34,7 +37,6 @@ typedef struct sk_head {
     uint64_t members;   // of the set
     uint64_t fields;    // of the map that are there
     uint64_t parts;     // entries of this key in `parts`; more than members + fields: dead tallies of fields
-    uint64_t changes;   // members and fields that came and went, here: for cursors; not part of the state
 } sk_head;
 
 typedef struct sk_piece {
@@ -52,7 +54,8 @@ typedef struct sk_mergeable {
     sk_tree_garbage garbage;
     sk_tree keys, parts, index, expiries;
     sk_vector seen, base;
-    sk_actor self;
+    uint32_t node;
+    sk_actor self; // 0: not told yet
     sk_hlc clock;
     uint64_t content;   // sum of a hash of everything that is there, modulo 2^64: equal where `seen` is
     uint64_t live;      // keys that hold something
@@ -62,35 +65,43 @@ typedef struct sk_mergeable {
     sk_scalar scalar, other_scalar;
     sk_dots dots, other_dots;
     sk_vector vector;
-    sk_buffer name, part, index_key, encoded, hashed, change;
+    sk_buffer entry, name, part, index_key, encoded, hashed, change;
 } sk_mergeable;
 
-void sk_mergeable_init(sk_mergeable *state, uint64_t drift_max_ms);
+void sk_mergeable_init(sk_mergeable *state, uint32_t node, uint64_t drift_max_ms);
 void sk_mergeable_deinit(sk_mergeable *state);
-// Who makes changes here: an actor that has made none yet, anywhere.
-void sk_mergeable_identify(sk_mergeable *state, sk_actor self);
+// Who makes changes here: a life of the node that has made none yet, anywhere.
+void sk_mergeable_identify(sk_mergeable *state, uint64_t boot);
 
 // ---- Reading ----
 
 // Decodes the head of a key into `out`, which must be zeroed or used before; borrowed from the tree until the next change. False: nothing
 // is known of the key (out is empty). The tag tells what is there.
-bool sk_mergeable_head(const sk_mergeable *state, sk_slice key, sk_head *out, uint8_t *tag);
+bool sk_mergeable_head(sk_mergeable *state, sk_slice key, sk_head *out, uint8_t *tag);
 void sk_head_deinit(sk_head *head);
 // Wall time at which the key expires; 0: never.
 uint64_t sk_head_deadline(const sk_head *head);
 // Is there something at this key now? `tag` tells what.
-bool sk_mergeable_find(const sk_mergeable *state, sk_slice key, uint64_t wall_ms, sk_value *out);
+bool sk_mergeable_find(sk_mergeable *state, sk_slice key, uint64_t wall_ms, sk_value *out);
 
 bool sk_mergeable_has_member(sk_mergeable *state, sk_slice key, sk_slice member);
 // False: no such field. The scalar is borrowed until the next change.
 bool sk_mergeable_field(sk_mergeable *state, sk_slice key, sk_slice field, sk_scalar *out);
-// Members or fields from the one at `index` (of all of that slot, dead fields included), in order of their names.
+// A name's place: below 2^SK_PLACE_BITS.
+enum { SK_PLACE_BITS = 52, SK_PLACE_SIZE = 8 };
+uint64_t sk_place(sk_slice name);
+// Keys, tombstones and what has expired included, from a place on, or from the one at an index of state->keys.
+void sk_key_seek(sk_tree_cursor *cursor, const sk_mergeable *state, uint64_t place);
+void sk_key_seek_at(sk_tree_cursor *cursor, const sk_mergeable *state, uint64_t index);
+bool sk_key_next(sk_tree_cursor *cursor, sk_slice *key, sk_value *value);
+// Members or fields of a key from a place on, or from the one at an index (of all of that slot, dead fields included).
 typedef struct sk_part_cursor {
     sk_tree_cursor cursor;
-    sk_slice prefix;
     sk_buffer bytes;
+    size_t prefix_size;
 } sk_part_cursor;
-void sk_part_seek(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t index);
+void sk_part_seek(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t place);
+void sk_part_seek_at(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice key, enum sk_slot slot, uint64_t index);
 bool sk_part_next(sk_part_cursor *cursor, sk_slice *name, sk_value *value); // value.tag: 1 if it is there, 0 if dead
 void sk_part_deinit(sk_part_cursor *cursor);
 
@@ -117,6 +128,12 @@ bool sk_change_set_field(sk_writer *writer, sk_slice key, sk_slice field, sk_sli
 bool sk_change_count_field(sk_writer *writer, sk_slice key, sk_slice field, sk_total more);
 bool sk_change_remove_field(sk_writer *writer, sk_slice key, sk_slice field);
 
+// A key whose time has come is absent for everybody at once; somebody has to clear it. The node that set the deadline does it then, the
+// others SK_EXPIRY_LATE_MS later, should it be gone. At most `budget` keys. When the next is due: UINT64_MAX: none.
+enum { SK_EXPIRY_LATE_MS = 60000 };
+void sk_change_clear_due(sk_writer *writer, size_t budget);
+uint64_t sk_mergeable_next_due(const sk_mergeable *state);
+
 // ---- Merging ----
 
 // The operation at the front of `bytes`: whose, which counters, how many bytes. 0 or SK_EPROTOCOL.
@@ -137,6 +154,8 @@ void sk_mergeable_join(sk_mergeable *state, const sk_vector *seen, const sk_vect
 // sk_mergeable_collect. What is beyond `seen` is not taken.
 void sk_mergeable_settle(sk_mergeable *state, const sk_vector *stable);
 bool sk_mergeable_collect(sk_mergeable *state, size_t budget); // true: there is more
+// Everybody has seen all that there is of this life of a node and of those before it, and there will be no more.
+void sk_mergeable_retire(sk_mergeable *state, sk_actor actor);
 
 // ---- Walking: what changed since a vector, or everything, as chunks ----
 
@@ -145,7 +164,7 @@ typedef struct sk_walk sk_walk;
 sk_walk *sk_walk_open(sk_mergeable *state, const sk_vector *since);
 bool sk_walk_is_full(const sk_walk *walk);
 // Appends one chunk of about `budget` bytes. False: it was the last.
-//   chunk   flags u8 (1: complete for the keys between the two bounds), base vector, [first bound, last bound: 0 or 1 and sized key],
+//   chunk   flags u8 (1: complete for the keys between the two bounds), base vector, [two bounds, each 0 or 1 and sized place and key],
 //           sized pieces
 bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget);
 const sk_vector *sk_walk_seen(const sk_walk *walk); // as it was when the walk began

@@ -148,8 +148,24 @@ bool sk_change_clear(sk_writer *writer, sk_slice key)
 void sk_change_begin(sk_writer *writer, sk_slice key)
 {
     sk_value value;
-    if (!sk_tree_get(&writer->state->keys, key, &value) || value.meta == 0) return;
+    sk_slice entry = sk_key_entry(&writer->state->entry, key);
+    if (!sk_tree_get(&writer->state->keys, entry, &value) || value.meta == 0) return;
     if (!value.tag || value.meta <= writer->wall_ms) sk_change_clear(writer, key);
+}
+
+void sk_change_clear_due(sk_writer *writer, size_t budget)
+{
+    sk_mergeable *state = writer->state;
+    sk_buffer key = {0};
+    while (budget-- && sk_mergeable_next_due(state) <= writer->wall_ms) {
+        sk_slice entry;
+        sk_value nothing;
+        sk_tree_at(&state->expiries, 0, &entry, &nothing);
+        sk_buffer_clear(&key);
+        sk_buffer_append_slice(&key, sk_entry_name(entry)); // a due time is as long as a place
+        sk_change_clear(writer, sk_buffer_slice(&key));
+    }
+    sk_buffer_deinit(&key);
 }
 
 // ---- Changes of one part: the operation has what it adds and names what it removes ----

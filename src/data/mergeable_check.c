@@ -49,11 +49,11 @@ void sk_mergeable_check(sk_mergeable *state)
     sk_tree_cursor cursor;
     sk_slice key;
     sk_value value;
-    sk_tree_seek(&cursor, &state->keys, (sk_slice){0});
-    while (sk_tree_next(&cursor, &key, &value)) {
+    sk_key_seek(&cursor, state, 0);
+    while (sk_key_next(&cursor, &key, &value)) {
         int status = sk_head_read(&head, value.bytes);
         SK_ASSERT(status == 0);
-        SK_ASSERT(value.meta == sk_head_deadline(&head));
+        SK_ASSERT(value.meta == sk_head_deadline(&head) && (value.meta != 0) == (sk_head_due(state, &head) != 0));
         content += sk_head_hash(state, key, &head) + check_parts(state, key, &head);
         live += value.tag != 0;
         expiries += value.meta != 0;

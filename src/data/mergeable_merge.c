@@ -63,8 +63,7 @@ static bool next_own(const merge *m, sk_part_name after, bool from_start, sk_buf
     if (entry.size <= prefix || memcmp(entry.data, from.data, prefix) != 0) return false;
     sk_buffer_clear(copy);
     sk_buffer_append(copy, entry.data + prefix, entry.size - prefix);
-    name->slot = copy->data[0];
-    name->name = sk_slice_make(copy->data + 1, copy->size - 1);
+    *name = sk_part_of(sk_buffer_slice(copy));
     return true;
 }
 
@@ -82,7 +81,7 @@ static void merge_range(const merge *m)
     sk_slice body;
     sk_buffer copy = {0};
     sk_buffer copy_last = {0};
-    if (!from_start) last = (sk_part_name){piece->after.data[0], sk_slice_make(piece->after.data + 1, piece->after.size - 1)};
+    if (!from_start) last = sk_part_of(piece->after);
     bool has_theirs = sk_piece_part(&parts, &left, &theirs, &body);
     bool has_own = next_own(m, last, from_start, &copy, &own);
     while (has_theirs || (has_own && to_end)) {
@@ -126,6 +125,7 @@ void sk_piece_merge(sk_mergeable *state, const sk_vector *base, sk_dot dot, uint
     sk_mergeable_head(state, piece->key, head, &tag);
     sk_vector_copy(&state->vector, &head->context.vector);
     uint64_t hash = sk_head_hash(state, piece->key, head);
+    uint64_t due = sk_head_due(state, head);
     merge m = {.state = state,
                .piece = piece,
                .head = head,
@@ -144,7 +144,7 @@ void sk_piece_merge(sk_mergeable *state, const sk_vector *base, sk_dot dot, uint
         sk_context_join(&head->context, &piece->context);
         if (dot.actor) sk_vector_raise(&head->context.vector, dot.actor, dot.counter);
     }
-    sk_head_store(state, piece->key, head, &state->vector, hash);
+    sk_head_store(state, piece->key, head, &state->vector, due, hash);
 }
 
 // ---- Operations ----
@@ -236,18 +236,18 @@ int sk_mergeable_apply(sk_mergeable *state, const sk_operation *operation, uint6
 typedef struct range {
     bool complete;
     bool from_start, to_end;
-    sk_slice from, to; // keys behind `from`, up to `to`
+    sk_slice from, to; // entries of `keys` behind `from`, up to `to`
 } range;
 
 static bool next_key(const sk_mergeable *state, sk_slice after, bool from_start, sk_buffer *copy)
 {
     sk_tree_cursor cursor;
-    sk_slice key;
+    sk_slice entry;
     sk_tree_seek(&cursor, &state->keys, after);
-    if (!sk_tree_next(&cursor, &key, NULL)) return false;
-    if (!from_start && sk_slice_equal(key, after) && !sk_tree_next(&cursor, &key, NULL)) return false;
+    if (!sk_tree_next(&cursor, &entry, NULL)) return false;
+    if (!from_start && sk_slice_equal(entry, after) && !sk_tree_next(&cursor, &entry, NULL)) return false;
     sk_buffer_clear(copy);
-    sk_buffer_append_slice(copy, key);
+    sk_buffer_append_slice(copy, entry);
     return true;
 }
 
@@ -268,16 +268,16 @@ static void merge_absent(sk_mergeable *state, sk_slice key, const sk_vector *bas
 static void merge_gap(sk_mergeable *state, sk_buffer *at, bool *from_start, const sk_slice *end, bool included,
                       const sk_vector *base, uint64_t wall_ms)
 {
-    sk_buffer key = {0};
-    while (next_key(state, sk_buffer_slice(at), *from_start, &key)) {
-        int order = end ? sk_slice_compare(sk_buffer_slice(&key), *end) : -1;
+    sk_buffer entry = {0};
+    while (next_key(state, sk_buffer_slice(at), *from_start, &entry)) {
+        int order = end ? sk_slice_compare(sk_buffer_slice(&entry), *end) : -1;
         if (order > 0 || (order == 0 && !included)) break;
-        merge_absent(state, sk_buffer_slice(&key), base, wall_ms);
+        merge_absent(state, sk_entry_name(sk_buffer_slice(&entry)), base, wall_ms);
         sk_buffer_clear(at);
-        sk_buffer_append_slice(at, sk_buffer_slice(&key));
+        sk_buffer_append_slice(at, sk_buffer_slice(&entry));
         *from_start = false;
     }
-    sk_buffer_deinit(&key);
+    sk_buffer_deinit(&entry);
 }
 
 static int merge_pieces(sk_mergeable *state, sk_reader *reader, const range *bounds, const sk_vector *base, sk_buffer *at,
@@ -291,10 +291,13 @@ static int merge_pieces(sk_mergeable *state, sk_reader *reader, const range *bou
         if (!(state->piece.flags & SK_PIECE_FULL) || claims_ours(state)) return SK_EPROTOCOL;
         sk_slice key = state->piece.key;
         if (bounds->complete) {
-            merge_gap(state, at, &from_start, &key, false, base, wall_ms);
+            sk_buffer entry = {0};
+            sk_slice end = sk_key_entry(&entry, key);
+            merge_gap(state, at, &from_start, &end, false, base, wall_ms);
             sk_piece_read(state, bytes, &state->piece);
             sk_buffer_clear(at);
-            sk_buffer_append_slice(at, key);
+            sk_buffer_append_slice(at, end);
+            sk_buffer_deinit(&entry);
             from_start = false;
         }
         sk_piece_merge(state, base, (sk_dot){0}, wall_ms);
@@ -345,6 +348,16 @@ void sk_mergeable_settle(sk_mergeable *state, const sk_vector *stable)
     sk_vector_deinit(&more);
 }
 
+void sk_mergeable_retire(sk_mergeable *state, sk_actor actor)
+{
+    SK_ASSERT(sk_actor_node(actor) != state->node || actor < state->self);
+    sk_vector retired = {0};
+    sk_vector_retire(&retired, actor);
+    sk_vector_join(&state->seen, &retired);
+    sk_mergeable_settle(state, &retired);
+    sk_vector_deinit(&retired);
+}
+
 static void settle_key(sk_mergeable *state, sk_slice key)
 {
     sk_head *head = &state->head;
@@ -352,7 +365,7 @@ static void settle_key(sk_mergeable *state, sk_slice key)
     bool known = sk_mergeable_head(state, key, head, &tag);
     SK_ASSERT(known);
     sk_vector_copy(&state->vector, &head->context.vector);
-    sk_head_store(state, key, head, &state->vector, sk_head_hash(state, key, head));
+    sk_head_store(state, key, head, &state->vector, sk_head_due(state, head), sk_head_hash(state, key, head));
 }
 
 // From actor to actor: those of its entries that base covers are the first ones.

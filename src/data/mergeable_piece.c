@@ -5,6 +5,9 @@
 int sk_part_compare(sk_part_name a, sk_part_name b)
 {
     if (a.slot != b.slot) return a.slot < b.slot ? -1 : 1;
+    uint64_t place = sk_place(a.name);
+    uint64_t other = sk_place(b.name);
+    if (place != other) return place < other ? -1 : 1;
     return sk_slice_compare(a.name, b.name);
 }
 
@@ -67,6 +70,17 @@ static bool expiry_valid(const sk_register *expiry)
     return true;
 }
 
+// A part's tail, with the right place.
+static bool after_valid(sk_slice tail)
+{
+    if (tail.size < 1 + SK_PLACE_SIZE || (tail.data[0] != SK_SLOT_SET && tail.data[0] != SK_SLOT_MAP)) return false;
+    sk_buffer entry = {0};
+    sk_slice place = sk_slice_make(tail.data + 1, tail.size - 1);
+    bool valid = sk_slice_equal(sk_key_entry(&entry, sk_entry_name(place)), place);
+    sk_buffer_deinit(&entry);
+    return valid;
+}
+
 int sk_piece_read(sk_mergeable *state, sk_slice bytes, sk_piece *out)
 {
     sk_reader reader = sk_reader_make(bytes);
@@ -77,8 +91,7 @@ int sk_piece_read(sk_mergeable *state, sk_slice bytes, sk_piece *out)
     bool first = !full || (out->flags & SK_PIECE_FIRST);
     if (out->flags >= SK_PIECE_FLAGS_END || (!full && out->flags)) reader.bad = true;
     if (!first) out->after = sk_read_sized(&reader);
-    if (!first && (out->after.size == 0 || (out->after.data[0] != SK_SLOT_SET && out->after.data[0] != SK_SLOT_MAP)))
-        reader.bad = true;
+    if (!first && !after_valid(out->after)) reader.bad = true;
     sk_context_read(&out->context, &reader);
     sk_scalar_clear(&out->scalar);
     sk_register_clear(&out->expiry);

@@ -27,7 +27,10 @@ void sk_piece_write_begin(sk_buffer *out, uint8_t flags, sk_slice key, sk_slice 
 void sk_piece_write_part(sk_buffer *out, sk_part_name name, sk_slice body);
 void sk_piece_deinit(sk_piece *piece);
 
-// A key's entries in `parts`: varint size of the key, key, slot, name.
+// Keys of the trees. What stands behind a key's own bytes in `parts` is a part's tail: slot, place, name.
+sk_slice sk_key_entry(sk_buffer *buffer, sk_slice key);
+sk_slice sk_entry_name(sk_slice entry); // behind the place
+sk_part_name sk_part_of(sk_slice tail);
 sk_slice sk_part_key(sk_buffer *buffer, sk_slice key, sk_part_name name);
 sk_slice sk_part_prefix(sk_buffer *buffer, sk_slice key);
 sk_slice sk_index_key(sk_buffer *buffer, sk_actor actor, uint64_t counter, sk_slice key);
@@ -36,8 +39,9 @@ sk_dot sk_index_dot(sk_slice index_key, sk_slice *key);
 int sk_head_read(sk_head *out, sk_slice bytes);
 void sk_head_write(const sk_head *head, sk_buffer *out);
 // Puts the head back, and keeps index, expiries, content and live in step. `before`: the context's vector as it is in the tree;
-// `hash`: what the head's content was.
-void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t hash);
+// `due` and `hash`: what sk_head_due and sk_head_hash said of it.
+void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t due, uint64_t hash);
+uint64_t sk_head_due(const sk_mergeable *state, const sk_head *head); // when this node is to clear the key; 0: never
 uint64_t sk_head_hash(sk_mergeable *state, sk_slice key, const sk_head *head);
 uint64_t sk_part_hash(sk_slice key, sk_part_name name, sk_slice content);
 

@@ -8,8 +8,9 @@ struct sk_walk {
     sk_vector seen, base, since;
     bool full, finished;
     sk_dot at;                  // differences: the next entry of the index to look at
-    sk_buffer key;              // the key under way; full: or the last one given
-    bool begun;                 // full: key is valid
+    sk_buffer key;              // the key under way, or the last one given
+    sk_buffer place;            // its entry in keys
+    bool begun;                 // there is such a key
     bool within;                // the key under way is not all given
     sk_buffer after;            // its last part given; empty: none
     sk_head head;
@@ -53,7 +54,7 @@ void sk_walk_close(sk_walk *walk)
     sk_vector_deinit(&walk->base);
     sk_vector_deinit(&walk->since);
     sk_head_deinit(&walk->head);
-    sk_buffer *const buffers[] = {&walk->key, &walk->after, &walk->entry, &walk->piece, &walk->parts_bytes};
+    sk_buffer *const buffers[] = {&walk->key, &walk->place, &walk->after, &walk->entry, &walk->piece, &walk->parts_bytes};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
     sk_free(walk);
 }
@@ -61,7 +62,7 @@ void sk_walk_close(sk_walk *walk)
 static void load_head(sk_walk *walk)
 {
     sk_value value;
-    bool known = sk_tree_get(&walk->keys, sk_buffer_slice(&walk->key), &value);
+    bool known = sk_tree_get(&walk->keys, sk_key_entry(&walk->place, sk_buffer_slice(&walk->key)), &value);
     SK_ASSERT(known);
     int status = sk_head_read(&walk->head, value.bytes);
     SK_ASSERT(status == 0);
@@ -109,12 +110,12 @@ static bool next_changed(sk_walk *walk)
 static bool next_any(sk_walk *walk)
 {
     sk_tree_cursor cursor;
-    sk_slice key;
-    sk_tree_seek(&cursor, &walk->keys, sk_buffer_slice(&walk->key));
-    if (!sk_tree_next(&cursor, &key, NULL)) return false;
-    if (walk->begun && sk_slice_equal(key, sk_buffer_slice(&walk->key)) && !sk_tree_next(&cursor, &key, NULL)) return false;
+    sk_slice entry;
+    sk_tree_seek(&cursor, &walk->keys, sk_buffer_slice(&walk->place));
+    if (!sk_tree_next(&cursor, &entry, NULL)) return false;
+    if (walk->begun && sk_slice_equal(entry, sk_buffer_slice(&walk->place)) && !sk_tree_next(&cursor, &entry, NULL)) return false;
     sk_buffer_clear(&walk->key);
-    sk_buffer_append_slice(&walk->key, key);
+    sk_buffer_append_slice(&walk->key, sk_entry_name(entry));
     walk->begun = true;
     load_head(walk);
     return true;
@@ -137,11 +138,11 @@ static bool take_parts(sk_walk *walk, uint64_t *count, size_t budget)
         if (entry.size <= prefix || memcmp(entry.data, from.data, prefix) != 0) return true;
         if (walk->after.size && sk_slice_equal(entry, from)) continue;
         if (*count && walk->parts_bytes.size >= budget) return false;
-        sk_part_name name = {entry.data[prefix], sk_slice_make(entry.data + prefix + 1, entry.size - prefix - 1)};
-        sk_piece_write_part(&walk->parts_bytes, name, value.bytes);
+        sk_slice tail = sk_slice_make(entry.data + prefix, entry.size - prefix);
+        sk_piece_write_part(&walk->parts_bytes, sk_part_of(tail), value.bytes);
         ++*count;
         sk_buffer_clear(&walk->after);
-        sk_buffer_append(&walk->after, entry.data + prefix, entry.size - prefix);
+        sk_buffer_append_slice(&walk->after, tail);
     }
     return true;
 }
@@ -170,10 +171,10 @@ static bool write_piece(sk_walk *walk, sk_buffer *out, size_t budget)
     return last;
 }
 
-static void write_bound(sk_buffer *out, bool is_key, sk_slice key)
+static void write_bound(sk_buffer *out, bool is_there, sk_slice entry)
 {
-    sk_write_u8(out, is_key);
-    if (is_key) sk_write_sized(out, key);
+    sk_write_u8(out, is_there);
+    if (is_there) sk_write_sized(out, entry);
 }
 
 bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget)
@@ -182,7 +183,7 @@ bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget)
     sk_buffer pieces = {0};
     sk_buffer from = {0};
     bool from_key = walk->full && walk->begun;
-    sk_buffer_append_slice(&from, sk_buffer_slice(&walk->key));
+    sk_buffer_append_slice(&from, sk_buffer_slice(&walk->place));
     do {
         if (!walk->within && !(walk->full ? next_any(walk) : next_changed(walk))) {
             walk->finished = true;
@@ -194,7 +195,7 @@ bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget)
     sk_vector_write(&walk->base, out);
     if (walk->full) {
         write_bound(out, from_key, sk_buffer_slice(&from));
-        write_bound(out, !walk->finished, sk_buffer_slice(&walk->key));
+        write_bound(out, !walk->finished, sk_buffer_slice(&walk->place));
     }
     sk_buffer_append_slice(out, sk_buffer_slice(&pieces));
     sk_buffer_deinit(&pieces);
@@ -205,7 +206,7 @@ bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget)
 void sk_mergeable_export(sk_mergeable *state, sk_slice key, sk_buffer *out)
 {
     sk_value value;
-    if (!sk_tree_get(&state->keys, key, &value)) return;
+    if (!sk_tree_get(&state->keys, sk_key_entry(&state->entry, key), &value)) return;
     sk_walk *walk = sk_walk_open(state, NULL);
     sk_buffer_append_slice(&walk->key, key);
     load_head(walk);

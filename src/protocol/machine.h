@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include "base/bytes.h"
 #include "base/time.h"
+#include "clock/vector.h"
 
 typedef struct sk_machine sk_machine;
 typedef struct sk_machine_job sk_machine_job;
@@ -60,8 +61,48 @@ typedef struct sk_machine_ops {
     void (*close)(sk_machine *machine);
 } sk_machine_ops;
 
+// What a mergeable replica asks of its machine inside step (design.md section 4): changes are made here and travel, in whatever order, and
+// states are merged. NULL in a machine whose commands must be ordered.
+//
+//   operations   what prepare appends: changes of one actor (a node in one of its lives), in the order of their counters
+//   chunks       the state, or what of it changed, as walks give it: merged in any order and as often as they come
+typedef struct sk_machine_walk sk_machine_walk;
+
+typedef struct sk_mergeable_ops {
+    // Once, after restore and recovery: the node's present life, in which nothing was changed yet.
+    void (*identify)(sk_machine *machine, uint64_t boot);
+    // Runs a command that may change something, at once: appends one reply, and the operations if there are any. The context's clock plus
+    // its offset is this node's wall time.
+    void (*prepare)(sk_machine *machine, const sk_command_context *context, sk_slice command, sk_buffer *reply,
+                    sk_buffer *operations);
+    // Clears what is due to be cleared by this node, bounded; next_due: wall time of the next (UINT64_MAX: none).
+    void (*clear_due)(sk_machine *machine, uint64_t wall_ms, sk_buffer *operations);
+    uint64_t (*next_due)(const sk_machine *machine);
+    // Applies operations; repeated ones are passed over. `*taken`: bytes of those that were. 0 (all), SK_EAGAIN (the next one's
+    // predecessor is missing) or SK_EPROTOCOL.
+    int (*apply)(sk_machine *machine, uint64_t wall_ms, sk_slice operations, size_t *taken);
+    int (*merge)(sk_machine *machine, uint64_t wall_ms, sk_slice chunk); // 0 or SK_EPROTOCOL
+    // Of each actor, the counter up to which all changes are in the state; and up to which all contexts say so (base <= seen): who has not
+    // seen all of base needs a full walk.
+    const sk_vector *(*seen)(const sk_machine *machine);
+    const sk_vector *(*base)(const sk_machine *machine);
+    // All up to `seen` has been merged. base: of a full walk, else NULL.
+    void (*join)(sk_machine *machine, const sk_vector *seen, const sk_vector *base);
+    void (*settle)(sk_machine *machine, const sk_vector *stable); // nobody needs differences below; collect() forgets in slices
+    void (*retire)(sk_machine *machine, sk_actor actor);          // this life and those before it are over and known to all
+
+    // What changed since a vector (NULL, or not beyond base: everything), on the state as of now.
+    sk_machine_walk *(*walk_open)(sk_machine *machine, const sk_vector *since);
+    bool (*walk_full)(const sk_machine_walk *walk);
+    const sk_vector *(*walk_seen)(const sk_machine_walk *walk); // as of when it was opened
+    const sk_vector *(*walk_base)(const sk_machine_walk *walk);
+    bool (*walk_next)(sk_machine_walk *walk, sk_buffer *out, size_t budget); // one chunk; false: it was the last
+    void (*walk_close)(sk_machine_walk *walk); // before the machine
+} sk_mergeable_ops;
+
 struct sk_machine {
     const sk_machine_ops *ops;
+    const sk_mergeable_ops *mergeable;
 };
 
 typedef struct sk_machine_job_ops {

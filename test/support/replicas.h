@@ -43,8 +43,8 @@ static inline void replicas_open(replicas *r)
     memset(r, 0, sizeof *r);
     r->wall_ms = 1000000;
     for (int i = 0; i < REPLICAS; i++) {
-        sk_mergeable_init(&r->state[i], 500);
-        sk_mergeable_identify(&r->state[i], sk_actor_make((uint32_t)i + 1, 1));
+        sk_mergeable_init(&r->state[i], (uint32_t)i + 1, 500);
+        sk_mergeable_identify(&r->state[i], 1);
     }
 }
 

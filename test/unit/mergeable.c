@@ -125,7 +125,7 @@ static void merged(const sk_buffer *const *pieces, size_t count, sk_buffer *out)
 {
     sk_mergeable state;
     sk_buffer chunk = {0};
-    sk_mergeable_init(&state, 500);
+    sk_mergeable_init(&state, 9, 500);
     for (size_t i = 0; i < count; i++) {
         sk_buffer_clear(&chunk);
         sk_buffer_append(&chunk, "\0\0", 2);
