@@ -13,6 +13,8 @@
 #include "redis/resp.h"
 
 typedef struct sk_keyspace sk_keyspace;
+typedef struct sk_mergespace sk_mergespace;
+typedef struct sk_values_ops sk_values_ops;
 
 enum sk_command_flag {
     SK_COMMAND_READ = 1 << 0,       // changes nothing: runs as a query
@@ -52,13 +54,17 @@ struct sk_command {
 // One execution on a key space.
 struct sk_command_call {
     const sk_command *command;
-    sk_keyspace *keyspace;
+    sk_keyspace *keyspace;       // an ordered key space, or NULL
+    sk_mergespace *mergespace;   // a mergeable one, or NULL
+    const sk_values_ops *values; // its sets and maps; NULL: it keeps none
     const sk_command_context *context;
     size_t argc;
     const sk_slice *argv; // argv[0] is the name as the client wrote it
     sk_reply reply;
     sk_machine_job *job;  // set by a SLICED command that is not finished
 };
+
+enum sk_found { SK_ABSENT, SK_FOUND, SK_WRONG };
 
 // The rows of all data families. NULL when there is none of that name (case does not matter).
 const sk_command *sk_command_find(sk_slice name);

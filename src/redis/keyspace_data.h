@@ -74,7 +74,6 @@ static inline int64_t sk_call_wall_ms(const sk_command_call *call)
 uint64_t sk_call_deadline(const sk_command_call *call, int64_t wall_ms);
 
 // The string at `key`: FOUND, or ABSENT, or WRONG when it is of another type (WRONGTYPE has been replied).
-enum sk_found { SK_ABSENT, SK_FOUND, SK_WRONG };
 enum sk_found sk_call_string(sk_command_call *call, sk_slice key, sk_value *out);
 // A whole number argument. False: the error has been replied.
 bool sk_call_integer(sk_command_call *call, size_t index, int64_t *out);

@@ -28,9 +28,10 @@
 #include "base/list.h"
 #include "redis/keyspace_data.h"
 #include "redis/number.h"
+#include "redis/scan.h"
 #include "redis/table.h"
 
-enum { COUNT_DEFAULT = 10, COUNT_MAX = 16384, OVERLAP_MAX = 8192, STEPS_PER_CALL = 1 << 21 };
+enum { COUNT_DEFAULT = 10, COUNT_MAX = 16384, OVERLAP_MAX = 8192 };
 enum { CURSOR_BITS = 53, WIDTH_BITS = 2 };
 static const uint8_t index_bits[1 << WIDTH_BITS] = {12, 18, 24, 32};
 
@@ -69,14 +70,6 @@ static size_t match_cost(sk_slice pattern, sk_slice key)
     return steps < SK_GLOB_STEPS_MAX ? (size_t)steps : SK_GLOB_STEPS_MAX;
 }
 
-typedef struct scan {
-    uint64_t cursor;
-    uint64_t count;
-    sk_slice pattern;
-    sk_slice type;
-    bool has_pattern, has_type;
-} scan;
-
 static bool parse_cursor(sk_slice text, uint64_t *out)
 {
     uint64_t value = 0;
@@ -89,14 +82,14 @@ static bool parse_cursor(sk_slice text, uint64_t *out)
     return true; // no digits at all are 0, as in Redis
 }
 
-static bool parse_scan(sk_command_call *call, scan *out)
+bool sk_scan_parse(sk_command_call *call, size_t index, bool of_space, sk_scan *out)
 {
-    *out = (scan){.count = COUNT_DEFAULT};
-    if (!parse_cursor(call->argv[1], &out->cursor)) {
+    *out = (sk_scan){.count = COUNT_DEFAULT};
+    if (!parse_cursor(call->argv[index], &out->cursor)) {
         sk_reply_error(&call->reply, "ERR invalid cursor");
         return false;
     }
-    for (size_t i = 2; i < call->argc; i += 2) {
+    for (size_t i = index + 1; i < call->argc; i += 2) {
         int64_t count = 1;
         bool paired = i + 1 < call->argc;
         if (paired && sk_slice_equal_nocase(call->argv[i], "count")) {
@@ -105,7 +98,7 @@ static bool parse_scan(sk_command_call *call, scan *out)
         } else if (paired && sk_slice_equal_nocase(call->argv[i], "match")) {
             out->pattern = call->argv[i + 1];
             out->has_pattern = true;
-        } else if (paired && sk_slice_equal_nocase(call->argv[i], "type")) {
+        } else if (paired && of_space && sk_slice_equal_nocase(call->argv[i], "type")) {
             out->type = call->argv[i + 1];
             out->has_type = true;
         } else {
@@ -119,25 +112,30 @@ static bool parse_scan(sk_command_call *call, scan *out)
     return true;
 }
 
+bool sk_scan_matches(const sk_scan *scan, sk_slice name, size_t *steps)
+{
+    if (!scan->has_pattern) return true;
+    *steps += match_cost(scan->pattern, name);
+    return sk_glob_match(scan->pattern, name, false);
+}
+
 static bool is_expired(const sk_keyspace *keyspace, const sk_value *value)
 {
     return value->meta && value->meta <= keyspace->clock_ms;
 }
 
-static bool wanted(const sk_keyspace *keyspace, const scan *scan, sk_slice key, const sk_value *value,
+static bool wanted(const sk_keyspace *keyspace, const sk_scan *scan, sk_slice key, const sk_value *value,
                    size_t *steps)
 {
     if (is_expired(keyspace, value)) return false;
     if (scan->has_type && !sk_slice_equal_nocase(scan->type, sk_type_names[value->tag & SK_TYPE_MASK]))
         return false;
-    if (!scan->has_pattern) return true;
-    *steps += match_cost(scan->pattern, key);
-    return sk_glob_match(scan->pattern, key, false);
+    return sk_scan_matches(scan, key, steps);
 }
 
 // Appends the wanted keys from index `at` to `end` (or until the patterns have cost enough) to body. Returns
 // where it stopped.
-static uint64_t scan_range(sk_keyspace *keyspace, const scan *scan, uint64_t at, uint64_t end, sk_reply *body,
+static uint64_t scan_range(sk_keyspace *keyspace, const sk_scan *scan, uint64_t at, uint64_t end, sk_reply *body,
                            size_t *given)
 {
     sk_slice key;
@@ -146,7 +144,7 @@ static uint64_t scan_range(sk_keyspace *keyspace, const scan *scan, uint64_t at,
     sk_tree_cursor cursor;
     sk_tree_seek(&cursor, &keyspace->keys, key);
     size_t steps = 0;
-    for (; at < end && steps < STEPS_PER_CALL && sk_tree_next(&cursor, &key, &value); at++) {
+    for (; at < end && steps < SK_SCAN_STEPS_MAX && sk_tree_next(&cursor, &key, &value); at++) {
         if (!wanted(keyspace, scan, key, &value, &steps)) continue;
         sk_reply_bulk(body, key);
         ++*given;
@@ -156,8 +154,8 @@ static uint64_t scan_range(sk_keyspace *keyspace, const scan *scan, uint64_t at,
 
 void sk_run_scan(sk_command_call *call)
 {
-    scan scan;
-    if (!parse_scan(call, &scan)) return;
+    sk_scan scan;
+    if (!sk_scan_parse(call, 1, true, &scan)) return;
     sk_keyspace *keyspace = call->keyspace;
     uint64_t distance = 0;
     uint64_t index = scan.cursor ? read_cursor(scan.cursor, keyspace->changes, &distance) : 0;
@@ -188,6 +186,8 @@ typedef struct keys_job {
     size_t given;
     size_t told; // of body
     bool all, found_all;
+    size_t skip;
+    bool tagged;
 } keys_job;
 
 enum { STEPS_PER_UNIT = 256, BYTES_PER_UNIT = 1024 };
@@ -202,6 +202,8 @@ static bool keys_find(keys_job *job, size_t budget)
         sk_value value;
         if (!sk_tree_next(&job->cursor, &key, &value)) return true;
         if (value.meta && value.meta <= job->clock_ms) continue;
+        if (job->tagged && !value.tag) continue;
+        key = sk_slice_make(key.data + job->skip, key.size - job->skip);
         if (!job->all) {
             steps += match_cost(pattern, key);
             if (!sk_glob_match(pattern, key, false)) continue;
@@ -240,15 +242,22 @@ static void keys_close(sk_machine_job *base)
 
 static const sk_machine_job_ops keys_ops = {.run = keys_run, .close = keys_close};
 
-void sk_run_keys(sk_command_call *call)
+sk_machine_job *sk_keys_job_open(sk_tree *keys, size_t skip, bool tagged, uint64_t clock_ms, sk_slice pattern)
 {
     keys_job *job = sk_alloc_zeroed(sizeof *job);
     job->job.ops = &keys_ops;
-    job->keys = sk_tree_snapshot(&call->keyspace->keys);
+    job->keys = sk_tree_snapshot(keys);
     sk_tree_seek(&job->cursor, &job->keys, sk_slice_make(NULL, 0));
-    job->clock_ms = call->keyspace->clock_ms;
-    sk_slice pattern = call->argv[1];
+    job->clock_ms = clock_ms;
     job->all = pattern.size == 1 && pattern.data[0] == '*';
+    job->skip = skip;
+    job->tagged = tagged;
     sk_buffer_append_slice(&job->pattern, pattern);
-    call->job = &job->job;
+    return &job->job;
+}
+
+void sk_run_keys(sk_command_call *call)
+{
+    sk_keyspace *keyspace = call->keyspace;
+    call->job = sk_keys_job_open(&keyspace->keys, 0, false, keyspace->clock_ms, call->argv[1]);
 }

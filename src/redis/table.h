@@ -20,5 +20,9 @@ sk_command_run sk_run_copy, sk_run_object_encoding, sk_run_object_refcount, sk_r
 sk_command_run sk_run_object_help, sk_run_flush, sk_run_dbsize;
 sk_command_run sk_run_expire, sk_run_pexpire, sk_run_expireat, sk_run_pexpireat, sk_run_ttl, sk_run_pttl, sk_run_expiretime;
 sk_command_run sk_run_pexpiretime, sk_run_persist;
+sk_command_run sk_run_sadd, sk_run_srem, sk_run_scard, sk_run_sismember, sk_run_smismember, sk_run_smembers, sk_run_sscan;
+sk_command_run sk_run_srandmember, sk_run_spop, sk_run_siblings;
+sk_command_run sk_run_hset, sk_run_hmset, sk_run_hsetnx, sk_run_hget, sk_run_hmget, sk_run_hdel, sk_run_hlen, sk_run_hexists;
+sk_command_run sk_run_hstrlen, sk_run_hgetall, sk_run_hkeys, sk_run_hvals, sk_run_hscan, sk_run_hincrby, sk_run_hincrbyfloat;
 
 #endif
