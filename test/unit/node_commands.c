@@ -265,6 +265,7 @@ static void E10_kill_while_under_way(void **state)
         for (int i = 0; i < 3000 && other.client; i++) turn(&w, SK_MS);
         assert_null(other.client);
         disconnect(&w, &other);
+        CONTAINS("INFO clients", "connected_clients:1\r\n");
     }
     EXPECT("PING", "+PONG\r\n");
     DONE;
