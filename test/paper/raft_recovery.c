@@ -134,9 +134,11 @@ static void R24_a_late_read_is_not_sent(void **state)
     c->latency = 0;
     c->limits.window_bytes_max = 400;
     cluster_start_all(c);
+    cluster_make_leader(c, 1);
+    uint64_t term = status_of(c, 1).epoch;
+    cluster_isolate(c, 3, true);
     cluster_make_leader(c, 2);
     cluster_make_leader(c, 1);
-    cluster_isolate(c, 3, true);
     for (int i = 0; i < 60; i++) {
         cluster_submit(c, 1, "0123456789");
         cluster_settle(c);
@@ -145,10 +147,18 @@ static void R24_a_late_read_is_not_sent(void **state)
     cluster_heal(c);
     for (int i = 0; i < 100 && !c->nodes[1].fetch_count; i++) cluster_run(c, 50 * SK_MS);
     assert_true(c->nodes[1].fetch_count > 0);
-    uint64_t from = c->nodes[1].fetches[0].from, term = status_of(c, 1).epoch;
+    uint64_t from = c->nodes[1].fetches[0].from;
     cluster_settle(c);
-    sk_record old = {.kind = SK_RECORD_ENTRY, .position = from, .epoch = term - 1, .payload = sk_slice_text("replaced")};
-    cluster_step(c, 1, (sk_event){.kind = SK_EVENT_RECORDS, .records = {.from = from, .list = &old, .count = 1}});
+    // Behind what node 3 has stands an entry that would follow from it, and is committed by its number.
+    sk_record old[4];
+    size_t count = 0;
+    for (uint64_t at = from; at == from || old[count - 1].payload.size == 0; at++) {
+        assert_true(count < 4 && at <= status_of(c, 1).committed);
+        bool replaced = sk_raft_log_term(&raft_of(c, 1)->log, at) > term;
+        old[count++] = (sk_record){.kind = SK_RECORD_ENTRY, .position = at, .epoch = term,
+                                   .payload = sk_slice_text(replaced ? "replaced" : "")};
+    }
+    cluster_step(c, 1, (sk_event){.kind = SK_EVENT_RECORDS, .records = {.from = from, .list = old, .count = count}});
     c->nodes[1].fetch_auto = true;
     cluster_run(c, 5 * SK_S);
     assert_int_equal(status_of(c, 3).applied, status_of(c, 1).applied);

@@ -369,7 +369,7 @@ static void errors_have_name_and_text(void **state)
     assert_string_equal(sk_error_text(-9999), "unknown error");
 }
 
-static void log_escapes_what_is_foreign(void **state)
+static void E13_log_escapes_what_is_foreign(void **state)
 {
     (void)state;
     char out[32], small[12];
@@ -397,7 +397,7 @@ int main(void)
         cmocka_unit_test(prng_known_answers),
         cmocka_unit_test(prng_stays_in_bounds),
         cmocka_unit_test(errors_have_name_and_text),
-        cmocka_unit_test(log_escapes_what_is_foreign),
+        cmocka_unit_test(E13_log_escapes_what_is_foreign),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,6 +95,7 @@ static void E01_E02_E06_errors_close(void **state)
         {"*1\r\n$9223372036854775807\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
         {"*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"},
         {"*2\r\n$3\r\nGET\r\n*1\r\n$1\r\na\r\n", "-ERR Protocol error: expected '$', got '*'\r\n"},
+        {"*1\r\n$4\r\nPINGxxPING\r\n", "-ERR Protocol error: expected CRLF after an argument\r\n"},
     };
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         SETUP;

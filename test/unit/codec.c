@@ -420,6 +420,29 @@ static void hello_address_too_long(void **state)
     sk_buffer_deinit(&out);
 }
 
+// A frame says how long it is: too long is refused at its first four bytes, and a wrong length as soon as its checksum is there,
+// never waited for.
+static void S12_a_length_is_not_believed(void **state)
+{
+    (void)state;
+    uint8_t header[SK_FRAME_CHECKED_SIZE] = {0};
+    sk_frame frame;
+    size_t used;
+    sk_put_u32(header, SK_FRAME_SIZE_MAX + 1);
+    sk_put_u32(header + 8, sk_crc32c(0, header, 8));
+    assert_int_equal(sk_frame_parse(sk_slice_make(header, 4), &frame, &used), SK_EPROTOCOL);
+    assert_int_equal(sk_frame_parse(sk_slice_make(header, sizeof header), &frame, &used), SK_EPROTOCOL);
+    sk_buffer bytes = {0};
+    sk_frame_write(&bytes, &(sk_frame){.kind = SK_FRAME_PROTOCOL, .space = 1, .payload = sk_slice_text("payload")});
+    for (unsigned bit = 0; bit < 32; bit++) {
+        bytes.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        assert_true(sk_frame_parse(sk_slice_make(bytes.data, SK_FRAME_CHECKED_SIZE), &frame, &used) < 0);
+        bytes.data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    assert_int_equal(sk_frame_parse(sk_buffer_slice(&bytes), &frame, &used), 1);
+    sk_buffer_deinit(&bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +461,7 @@ int main(void)
         cmocka_unit_test(golden_hello),
         cmocka_unit_test(hello_goes_round),
         cmocka_unit_test(hello_bad_ones),
+        cmocka_unit_test(S12_a_length_is_not_believed),
         cmocka_unit_test(hello_address_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -537,6 +537,43 @@ static void keys_is_of_one_moment_and_in_slices(void **state)
     driver_close(&d);
 }
 
+// Removal goes in slices: what has expired is gone before its turn comes, and nothing brings it back.
+static void L06_what_has_expired_is_not_renewed(void **state)
+{
+    driver d;
+    char request[64];
+    driver_open(&d, no_limits);
+    for (int i = 0; i < 200; i++) {
+        snprintf(request, sizeof request, "set k%03d v px %d", i, 100 + i / 100);
+        ask(&d, request, "+OK\r\n");
+    }
+    d.context.clock_ms += 102;
+    ask(&d, "pexpire k199 1000", ":0\r\n");
+    ask(&d, "persist k199", ":0\r\n");
+    ask(&d, "append k199 w", ":1\r\n"); // another one
+    ask(&d, "pttl k199", ":-1\r\n");
+    ask(&d, "exists k198", ":0\r\n");
+    driver_close(&d);
+}
+
+// A change in place keeps the deadline, a new value does not.
+static void L04_a_change_keeps_the_deadline(void **state)
+{
+    static const char *const changes[] = {"incr k", "decrby k 2", "incrbyfloat k 1.5", "append k 0", "setrange k 0 7",
+                                          "set k 5 keepttl"};
+    for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
+        driver d;
+        driver_open(&d, no_limits);
+        ask(&d, "set k 10 px 500", "+OK\r\n");
+        d.context.clock_ms += 100;
+        (void)driver_ask(&d, changes[i]);
+        ask(&d, "pttl k", ":400\r\n");
+        ask(&d, "set k 1", "+OK\r\n");
+        ask(&d, "pttl k", ":-1\r\n");
+        driver_close(&d);
+    }
+}
+
 static void E09_a_hostile_pattern_ends(void **state)
 {
     driver d;
@@ -662,6 +699,8 @@ int main(void)
         cmocka_unit_test(scan_never_misses_and_always_ends),
         cmocka_unit_test(scan_takes_any_cursor),
         cmocka_unit_test(keys_is_of_one_moment_and_in_slices),
+        cmocka_unit_test(L06_what_has_expired_is_not_renewed),
+        cmocka_unit_test(L04_a_change_keeps_the_deadline),
         cmocka_unit_test(E09_a_hostile_pattern_ends),
         cmocka_unit_test(strings_refuse_other_types),
         cmocka_unit_test(golden_format_1),

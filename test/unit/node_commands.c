@@ -175,6 +175,9 @@ static void E12_hello_within_a_pipeline(void **state)
     assert_int_equal(strncmp(replies, "+OK\r\n$-1\r\n%9\r\n", 14), 0);
     assert_non_null(strstr(replies, "\r\n_\r\n:1\r\n*18\r\n"));
     assert_string_equal(replies + strlen(replies) - 5, "$-1\r\n");
+    replies = ask(&w, &c, "GET nosuch\r\nHELLO 3\r\nGET nosuch\r\nHELLO 2");
+    assert_int_equal(strncmp(replies, "$-1\r\n%9\r\n", 9), 0); // reads alone are waited for too
+    assert_non_null(strstr(replies, "\r\n_\r\n*18\r\n"));
     DONE;
 }
 
@@ -265,6 +268,7 @@ static void E10_kill_while_under_way(void **state)
         for (int i = 0; i < 3000 && other.client; i++) turn(&w, SK_MS);
         assert_null(other.client);
         disconnect(&w, &other);
+        CONTAINS("INFO clients", "connected_clients:1\r\n");
     }
     EXPECT("PING", "+PONG\r\n");
     DONE;

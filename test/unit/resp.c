@@ -207,6 +207,20 @@ static void E01_no_memory_for_a_claim(void **state)
     sk_resp_parser_deinit(&parser);
 }
 
+// Lengths and counts of 64 bits and more, which are 1, 2 and 3 to whoever lets them wrap.
+static void E01_a_length_does_not_wrap(void **state)
+{
+    static const char *const inputs[] = {"*1\r\n$18446744073709551617\r\na\r\n", "*18446744073709551617\r\n$1\r\na\r\n",
+                                         "*1\r\n$4294967298\r\nab\r\n", "*1\r\n$36893488147419103235\r\nabc\r\n"};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        sk_resp_parser parser;
+        sk_resp_parser_init(&parser, &limits);
+        size_t used;
+        assert_int_equal(sk_resp_parse(&parser, sk_slice_text(inputs[i]), &used), SK_RESP_ERROR);
+        sk_resp_parser_deinit(&parser);
+    }
+}
+
 static void a_request_has_a_bound(void **state)
 {
     sk_resp_limits small = limits;
@@ -388,6 +402,7 @@ int main(void)
         cmocka_unit_test(E04_result_does_not_depend_on_cuts),
         cmocka_unit_test(E04_pipelines),
         cmocka_unit_test(E01_no_memory_for_a_claim),
+        cmocka_unit_test(E01_a_length_does_not_wrap),
         cmocka_unit_test(a_request_has_a_bound),
         cmocka_unit_test(E05_inline_limit),
         cmocka_unit_test(E07_http_is_known),
