@@ -44,7 +44,7 @@ static void add_orders(const sk_txns *txns, const unread *later, sk_graph *graph
     for (uint32_t key = 0; key < txns->keys.count; key++) {
         if (txns->longest[key] == SK_TXN_NONE) continue;
         const sk_txn_read *read = &txns->reads[txns->longest[key]];
-        const uint32_t *order = &txns->seen[read->begin];
+        const uint32_t *order = read->count ? &txns->seen[read->begin] : NULL;
         for (uint32_t i = 1; i < read->count; i++)
             sk_graph_add(graph, txns->elements[order[i - 1]].txn, txns->elements[order[i]].txn, WW, order[i]);
         for (uint32_t i = later->begin[key]; i < later->begin[key + 1] && read->count; i++)
@@ -56,7 +56,7 @@ static void add_reads(const sk_txns *txns, const unread *later, sk_graph *graph)
 {
     for (uint32_t i = 0; i < txns->read_count; i++) {
         const sk_txn_read *read = &txns->reads[i], *longest = &txns->reads[txns->longest[read->key]];
-        const uint32_t *order = &txns->seen[longest->begin];
+        const uint32_t *order = longest->count ? &txns->seen[longest->begin] : NULL;
         uint32_t at = read->external;
         if (read->repeated) continue;
         if (at) sk_graph_add(graph, txns->elements[order[at - 1]].txn, read->txn, WR, order[at - 1]);

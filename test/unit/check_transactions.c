@@ -64,6 +64,13 @@ static void serial_ones_hold(void **state)
            SK_VERDICT_HOLDS, "serializable");
 }
 
+// Nothing was ever appended: there are lists, and no element anywhere.
+static void empty_lists_hold(void **state)
+{
+    EXPECT("serializable", "call 0 [[:r :x nil]];ok 0 [[:r :x []]];call 1 [[:r :x nil] [:r :y nil]];ok 1 [[:r :x []] [:r :y []]]",
+           SK_VERDICT_HOLDS, "");
+}
+
 static void stale_reads_are_serializable_but_not_strictly(void **state)
 {
     const char *text = "call 0 [[:append :x 1]];ok 0 [[:append :x 1]];call 1 [[:r :x nil]];ok 1 [[:r :x []]];"
@@ -261,6 +268,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serial_ones_hold),
+        cmocka_unit_test(empty_lists_hold),
         cmocka_unit_test(stale_reads_are_serializable_but_not_strictly),
         cmocka_unit_test(aborted_and_intermediate_reads),
         cmocka_unit_test(orders_that_do_not_fit),
