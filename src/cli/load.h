@@ -5,9 +5,10 @@
 //   open loop    requests fall due at a fixed rate and take the first free connection; latency counts from when a request fell
 //                due, so a server that stalls is charged for all that it kept waiting (no coordinated omission)
 //
-// The loop knows connections, slots and time; a *wire* knows one protocol's bytes. Per operation and unpipelined connection the loop makes
-// one recv and one send and shares one epoll_wait and one look at the clock with up to 64 others: the generator must not be what is
-// measured. So a latency counts from when the turn began in which the request was sent, which is late by at most a turn and never early.
+// The loop knows connections, slots and time; a *wire* knows one protocol's bytes. In a turn the loop waits once, looks at the clock
+// once, receives from up to 64 connections and sends to as many, each in one system call where the kernel has io_uring (load_batch.h): the
+// generator must not be what is measured. So a latency counts from when the turn began in which the request was sent: it may be too long by a
+// turn, never too short.
 #ifndef SK_CLI_LOAD_H
 #define SK_CLI_LOAD_H
 
