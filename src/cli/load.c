@@ -244,7 +244,9 @@ static void refill(sk_load_link *link)
     load *load = link->load;
     if (link->socket < 0 || load->now >= load->ends) return;
     if (link->waiting && !load->plan->wire->multiplexed) return;
+    uint32_t before = link->waiting;
     while (link->waiting < load->plan->pipeline && !(load->filling && load->filled == load->plan->keys)) add_request(link, load->now);
+    if (link->waiting > before && load->plan->wire->burst_end) load->plan->wire->burst_end(link, &load->out);
 }
 
 // Open loop: everything that has fallen due, as far as connections have room.

@@ -33,7 +33,7 @@ typedef struct sk_load_plan {
     bool fill;              // first write every key once, not measured
     uint32_t writes, reads; // ratio of SET to GET
     uint64_t rate;          // requests a second; 0: closed loop
-    int wait_replicas;      // WAIT n 0 behind every SET; 0: none
+    int wait_replicas;      // WAIT n 0 behind every SET, of a burst behind its last request; 0: none
     sk_ns warm_up, duration;
     uint64_t seed;
 } sk_load_plan;
@@ -71,6 +71,8 @@ struct sk_load_wire {
     void (*greet)(sk_load_link *link, sk_buffer *out);
     // Appends one request. Slots are 0 .. pipeline-1; a slot is not given again before it was answered.
     void (*put)(sk_load_link *link, sk_buffer *out, uint32_t slot, enum sk_load_kind kind, uint64_t key);
+    // Behind the last request of a closed loop's burst. May be absent.
+    void (*burst_end)(sk_load_link *link, sk_buffer *out);
     // Looks at what came; returns how many bytes it is done with (the rest comes again, with more behind it), or SIZE_MAX when the
     // connection is of no more use. What it appends to `out` is sent.
     size_t (*take)(sk_load_link *link, sk_buffer *out, const uint8_t *data, size_t size);
