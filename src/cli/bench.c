@@ -25,7 +25,7 @@ static const sk_flag flags[] = {
     {"--seconds", "-s", "S", "measured time, after the warm-up (default 10)"},
     {"--warm-up", NULL, "S", "seconds before that which do not count (default 1)"},
     {"--rate", NULL, "N", "open loop: so many requests a second, latency from when they fell due"},
-    {"--wait", NULL, "N", "WAIT N 0 behind every SET (for a Redis with replicas)"},
+    {"--wait", NULL, "N", "WAIT N 0 behind every SET, or burst of them (for a Redis with replicas)"},
     {"--pids", NULL, "P,P", "the servers' process ids: prints their CPU time for each operation"},
     {"--fill", NULL, NULL, "first write every key once, not measured"},
     {"--seed", NULL, "N", "of keys and values (default 1)"},

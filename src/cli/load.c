@@ -13,8 +13,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "cli/load_batch.h"
 
-enum { READ_SIZE = 256 * 1024, EVENTS_MAX = 64, READY_S = 10 };
+enum { READ_SIZE = 16 * 1024, EVENTS_MAX = SK_LOAD_BATCH_MAX, READY_S = 10 };
 
 typedef struct request {
     sk_ns since;
@@ -26,6 +27,7 @@ struct sk_load_link {
     struct load *load;
     int socket;
     bool ready, polled_out;
+    bool sending; // has bytes in the batch that is being gathered
     uint32_t waiting; // requests without their reply
     uint32_t first;   // slot of the oldest, unless multiplexed
     request *requests;
@@ -52,8 +54,12 @@ typedef struct load {
     uint64_t done;
     uint64_t due; // open loop: requests that have fallen due and were sent
     uint32_t next_idle;
-    sk_buffer out; // what is about to be sent, of whichever connection
-    uint8_t *input;
+    sk_load_batch *batch;
+    sk_buffer out; // what is about to be sent, one connection's behind the other's
+    sk_load_operation sends[SK_LOAD_BATCH_MAX]; // of `out`; offsets until the batch leaves, because `out` may move
+    sk_load_link *senders[SK_LOAD_BATCH_MAX];
+    size_t send_count, out_taken; // the first bytes of `out` are in `sends`
+    uint8_t *input; // READ_SIZE for each of a batch
     uint8_t *value;
 } load;
 
@@ -167,25 +173,48 @@ static void push_late(sk_load_link *link)
     watch(link, link->out.size > 0);
 }
 
-// Sends load->out on this connection and leaves it empty. It is one buffer for all of them, so that it stays in the cache.
+static void sent(sk_load_link *link, const uint8_t *bytes, size_t size, ssize_t result)
+{
+    if (result < 0 && result != -EAGAIN && result != -EINTR) {
+        lose(link);
+        return;
+    }
+    size_t taken = result > 0 ? (size_t)result : 0;
+    if (taken == size) return;
+    sk_buffer_append(&link->out, bytes + taken, size - taken);
+    watch(link, true);
+}
+
+// Sends all that was gathered.
+static void flush(load *load)
+{
+    for (size_t i = 0; i < load->send_count; i++) load->sends[i].bytes = load->out.data + load->sends[i].offset;
+    sk_load_batch_send(load->batch, load->sends, load->send_count);
+    for (size_t i = 0; i < load->send_count; i++) {
+        load->senders[i]->sending = false;
+        sent(load->senders[i], load->sends[i].bytes, load->sends[i].size, load->sends[i].result);
+    }
+    load->send_count = 0;
+    load->out.size = load->out_taken = 0;
+}
+
+// Takes what was appended to load->out since the last call as this connection's, to be sent with the others of the turn.
 static void push(sk_load_link *link)
 {
-    sk_buffer *out = &link->load->out;
-    size_t taken = 0;
-    if (!link->out.size) {
-        ssize_t sent = send(link->socket, out->data, out->size, MSG_NOSIGNAL);
-        if (sent < 0 && errno != EAGAIN && errno != EINTR) {
-            lose(link);
-            out->size = 0;
-            return;
-        }
-        if (sent > 0) taken = (size_t)sent;
+    load *load = link->load;
+    size_t size = load->out.size - load->out_taken;
+    if (!size) return;
+    if (link->socket < 0 || link->out.size) {
+        if (link->socket >= 0) sk_buffer_append(&link->out, load->out.data + load->out_taken, size);
+        load->out.size = load->out_taken;
+        return;
     }
-    if (taken < out->size) {
-        sk_buffer_append(&link->out, out->data + taken, out->size - taken);
-        watch(link, true);
-    }
-    out->size = 0;
+    SK_ASSERT(!link->sending); // two sends of one connection in a batch would not wait for each other
+    link->sending = true;
+    load->senders[load->send_count] = link;
+    load->sends[load->send_count++] = (sk_load_operation){.socket = link->socket, .offset = load->out_taken, .size = size};
+    load->out_taken = load->out.size;
+    if (load->send_count == SK_LOAD_BATCH_MAX) flush(load);
 }
 
 static void add_request(sk_load_link *link, sk_ns since)
@@ -215,7 +244,9 @@ static void refill(sk_load_link *link)
     load *load = link->load;
     if (link->socket < 0 || load->now >= load->ends) return;
     if (link->waiting && !load->plan->wire->multiplexed) return;
+    uint32_t before = link->waiting;
     while (link->waiting < load->plan->pipeline && !(load->filling && load->filled == load->plan->keys)) add_request(link, load->now);
+    if (link->waiting > before && load->plan->wire->burst_end) load->plan->wire->burst_end(link, &load->out);
 }
 
 // Open loop: everything that has fallen due, as far as connections have room.
@@ -229,27 +260,26 @@ static void send_due(load *load)
         load->next_idle = (load->next_idle + 1) % plan->connections;
         looked++;
         if (link->socket < 0 || link->waiting == plan->pipeline) continue;
+        if (link->sending) flush(load);
         looked = 0;
         add_request(link, load->started + (sk_ns)((double)load->due / (double)plan->rate * 1e9));
         load->due++;
         push(link);
     }
+    flush(load);
 }
 
 // ---- Replies ----
 
-static void take_input(sk_load_link *link, size_t size)
+static void take_input(sk_load_link *link, const uint8_t *data, size_t size)
 {
-    load *load = link->load;
-    const uint8_t *data = load->input;
     if (link->in.size) {
         sk_buffer_append(&link->in, data, size);
         data = link->in.data;
         size = link->in.size;
     }
-    size_t used = load->plan->wire->take(link, &load->out, data, size);
+    size_t used = link->load->plan->wire->take(link, &link->load->out, data, size);
     if (used > size) {
-        load->out.size = 0;
         lose(link);
         return;
     }
@@ -257,35 +287,40 @@ static void take_input(sk_load_link *link, size_t size)
     else if (used < size) sk_buffer_append(&link->in, data + used, size - used);
 }
 
-static void readable(sk_load_link *link)
+static void received(sk_load_link *link, const uint8_t *data, ssize_t result)
 {
-    for (;;) {
-        ssize_t got = recv(link->socket, link->load->input, READ_SIZE, 0);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
-        if (got <= 0) {
-            lose(link);
-            return;
-        }
-        take_input(link, (size_t)got);
-        if (got < READ_SIZE || link->socket < 0) return;
-    }
+    if (result == -EAGAIN || result == -EINTR) return;
+    if (result <= 0) lose(link);
+    else take_input(link, data, (size_t)result);
 }
 
 // ---- The loop ----
 
-// Waits for at most wait_ms, then takes what came; `send` says whether answered requests are replaced at once.
+// Waits for at most wait_ms, then takes what came; `send` says whether answered requests are replaced at once. What did not fit into a
+// read is still there in the next turn.
 static void turn(load *load, int wait_ms, bool send)
 {
     struct epoll_event events[EVENTS_MAX];
+    sk_load_operation reads[EVENTS_MAX];
+    sk_load_link *readers[EVENTS_MAX];
+    size_t read_count = 0;
     int count = epoll_wait(load->epoll, events, EVENTS_MAX, wait_ms);
     load->now = sk_client_now();
     for (int i = 0; i < count; i++) {
         sk_load_link *link = &load->links[events[i].data.u32];
         if (link->socket >= 0 && (events[i].events & EPOLLOUT)) push_late(link);
-        if (link->socket >= 0 && (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))) readable(link);
-        if (send) refill(link);
-        if (load->out.size) push(link);
+        if (link->socket < 0 || !(events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))) continue;
+        readers[read_count] = link;
+        reads[read_count] = (sk_load_operation){.socket = link->socket, .bytes = load->input + read_count * READ_SIZE, .size = READ_SIZE};
+        read_count++;
     }
+    sk_load_batch_receive(load->batch, reads, read_count);
+    for (size_t i = 0; i < read_count; i++) {
+        received(readers[i], reads[i].bytes, reads[i].result);
+        if (send) refill(readers[i]);
+        push(readers[i]);
+    }
+    flush(load);
     if (load->now >= load->next_progress) {
         load->next_progress += SK_S;
         double total = load->filling ? 0 : (double)(load->ends - load->started) / 1e9;
@@ -305,8 +340,9 @@ static void send_first(load *load)
 {
     for (uint32_t i = 0; i < load->plan->connections; i++) {
         refill(&load->links[i]);
-        if (load->out.size) push(&load->links[i]);
+        push(&load->links[i]);
     }
+    flush(load);
 }
 
 static void fill(load *load)
@@ -406,7 +442,7 @@ static int connect_one(load *load, sk_load_link *link)
     if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, link->socket, &event) < 0) return SK_ECONNECT;
     if (plan->wire->greet) plan->wire->greet(link, &load->out);
     else sk_load_ready(link);
-    if (load->out.size) push(link);
+    push(link);
     return 0;
 }
 
@@ -417,6 +453,7 @@ static int connect_all(load *load)
     for (uint32_t i = 0; i < plan->connections; i++) {
         if (connect_one(load, &load->links[i])) return SK_ECONNECT;
     }
+    flush(load);
     while (load->ready < plan->connections) {
         turn(load, 100, false);
         if (load->result->lost || load->now > load->started + READY_S * SK_S) {
@@ -454,7 +491,8 @@ int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progre
     load.links = sk_alloc_zeroed(plan->connections * sizeof *load.links);
     for (uint32_t i = 0; i < plan->connections; i++) load.links[i].socket = -1;
     load.epoll = epoll_create1(EPOLL_CLOEXEC);
-    load.input = sk_alloc(READ_SIZE);
+    load.batch = sk_load_batch_open(true);
+    load.input = sk_alloc((size_t)EVENTS_MAX * READ_SIZE);
     load.value = sk_alloc(plan->value_size);
     sk_prng_init(&load.prng, plan->seed);
     for (uint32_t i = 0; i < plan->value_size; i++) load.value[i] = (uint8_t)('a' + sk_prng_below(&load.prng, 26));
@@ -463,6 +501,7 @@ int sk_load_run(const sk_load_plan *plan, sk_load_result *result, sk_load_progre
     if (!error) run(&load);
     disconnect_all(&load);
     close(load.epoll);
+    sk_load_batch_close(load.batch);
     sk_buffer_deinit(&load.out);
     sk_free(load.links);
     sk_free(load.input);

@@ -5,9 +5,10 @@
 //   open loop    requests fall due at a fixed rate and take the first free connection; latency counts from when a request fell
 //                due, so a server that stalls is charged for all that it kept waiting (no coordinated omission)
 //
-// The loop knows connections, slots and time; a *wire* knows one protocol's bytes. Per operation and unpipelined connection the loop makes
-// one recv and one send and shares one epoll_wait and one look at the clock with up to 64 others: the generator must not be what is
-// measured. So a latency counts from when the turn began in which the request was sent, which is late by at most a turn and never early.
+// The loop knows connections, slots and time; a *wire* knows one protocol's bytes. In a turn the loop waits once, looks at the clock
+// once, receives from up to 64 connections and sends to as many, each in one system call where the kernel has io_uring (load_batch.h): the
+// generator must not be what is measured. So a latency counts from when the turn began in which the request was sent: it may be too long by a
+// turn, never too short.
 #ifndef SK_CLI_LOAD_H
 #define SK_CLI_LOAD_H
 
@@ -32,7 +33,7 @@ typedef struct sk_load_plan {
     bool fill;              // first write every key once, not measured
     uint32_t writes, reads; // ratio of SET to GET
     uint64_t rate;          // requests a second; 0: closed loop
-    int wait_replicas;      // WAIT n 0 behind every SET; 0: none
+    int wait_replicas;      // WAIT n 0 behind every SET, of a burst behind its last request; 0: none
     sk_ns warm_up, duration;
     uint64_t seed;
 } sk_load_plan;
@@ -70,6 +71,8 @@ struct sk_load_wire {
     void (*greet)(sk_load_link *link, sk_buffer *out);
     // Appends one request. Slots are 0 .. pipeline-1; a slot is not given again before it was answered.
     void (*put)(sk_load_link *link, sk_buffer *out, uint32_t slot, enum sk_load_kind kind, uint64_t key);
+    // Behind the last request of a closed loop's burst. May be absent.
+    void (*burst_end)(sk_load_link *link, sk_buffer *out);
     // Looks at what came; returns how many bytes it is done with (the rest comes again, with more behind it), or SIZE_MAX when the
     // connection is of no more use. What it appends to `out` is sent.
     size_t (*take)(sk_load_link *link, sk_buffer *out, const uint8_t *data, size_t size);

@@ -1,5 +1,8 @@
 // The wire of `skein bench`: SET and GET, each with a key of 16 bytes, as redis-benchmark has it. Replies are only skipped over
 // (lines and bulk strings), not parsed.
+//
+// With WAIT: a server that waits for one connection takes nothing else from it, so a burst has one WAIT at its end, and all of the burst is
+// answered when that is. In an open loop, where there are no bursts, each SET has its own.
 #include "cli/load.h"
 
 enum { LINE_MAX = 120 };
@@ -7,7 +10,9 @@ enum { LINE_MAX = 120 };
 typedef struct resp_state {
     uint64_t bulk_left; // bytes of a bulk string to skip
     uint32_t line_size;
-    bool second; // the front request's first reply of two was there
+    uint32_t burst, burst_replies; // with WAIT: requests of the burst, and replies that it still lacks
+    bool wrote;                    // the burst has a SET
+    bool second;                   // open loop: the front request's first reply of two was there
     char line[LINE_MAX];
 } resp_state;
 
@@ -20,34 +25,59 @@ static char *put_set(const sk_load_link *link, char *to, uint64_t key)
     to = sk_load_put_number(to, plan->value_size, 1);
     to = sk_load_put_text(to, "\r\n");
     memcpy(to, sk_load_value(link), plan->value_size);
-    to = sk_load_put_text(to + plan->value_size, "\r\n");
-    if (plan->wait_replicas) {
-        to = sk_load_put_text(to, "*3\r\n$4\r\nWAIT\r\n$1\r\n");
-        *to++ = (char)('0' + plan->wait_replicas);
-        to = sk_load_put_text(to, "\r\n$1\r\n0\r\n");
-    }
-    return to;
+    return sk_load_put_text(to + plan->value_size, "\r\n");
+}
+
+static char *put_wait(const sk_load_plan *plan, char *to)
+{
+    to = sk_load_put_text(to, "*3\r\n$4\r\nWAIT\r\n$1\r\n");
+    *to++ = (char)('0' + plan->wait_replicas);
+    return sk_load_put_text(to, "\r\n$1\r\n0\r\n");
 }
 
 static void put(sk_load_link *link, sk_buffer *out, uint32_t slot, enum sk_load_kind kind, uint64_t key)
 {
-    char *start = (char *)sk_buffer_reserve(out, sk_load_plan_of(link)->value_size + 160), *to;
+    const sk_load_plan *plan = sk_load_plan_of(link);
+    resp_state *state = sk_load_state(link);
+    char *start = (char *)sk_buffer_reserve(out, plan->value_size + 160), *to;
     if (kind == SK_LOAD_READ) {
         to = sk_load_put_text(start, "*2\r\n$3\r\nGET\r\n$16\r\nkey:");
         to = sk_load_put_number(to, key, SK_LOAD_KEY_DIGITS);
         to = sk_load_put_text(to, "\r\n");
     } else {
         to = put_set(link, start, key);
+        if (plan->wait_replicas && plan->rate && kind != SK_LOAD_FILL) to = put_wait(plan, to);
     }
     out->size += (size_t)(to - start);
+    state->burst++;
+    state->burst_replies++;
+    state->wrote |= kind != SK_LOAD_READ;
 }
 
-// With WAIT a write has two replies: that of SET, then how many replicas have it.
+static void burst_end(sk_load_link *link, sk_buffer *out)
+{
+    const sk_load_plan *plan = sk_load_plan_of(link);
+    resp_state *state = sk_load_state(link);
+    if (!plan->wait_replicas || !state->wrote) return;
+    char *start = (char *)sk_buffer_reserve(out, 64);
+    out->size += (size_t)(put_wait(plan, start) - start);
+    state->burst_replies++;
+    state->wrote = false;
+}
+
 static void replied(sk_load_link *link, resp_state *state)
 {
-    bool two = sk_load_plan_of(link)->wait_replicas && sk_load_oldest(link) != SK_LOAD_READ;
-    state->second = two && !state->second;
-    if (!state->second) sk_load_answered(link, 0);
+    const sk_load_plan *plan = sk_load_plan_of(link);
+    if (!plan->wait_replicas) {
+        sk_load_answered(link, 0);
+    } else if (plan->rate && sk_load_oldest(link) != SK_LOAD_FILL) {
+        state->second = sk_load_oldest(link) == SK_LOAD_WRITE && !state->second;
+        if (!state->second) sk_load_answered(link, 0);
+    } else if (state->burst_replies == 0) {
+        sk_load_answered(link, 0); // that nobody asked for: counted as an error
+    } else if (--state->burst_replies == 0) {
+        for (; state->burst; state->burst--) sk_load_answered(link, 0);
+    }
 }
 
 static void line_ended(sk_load_link *link, resp_state *state)
@@ -90,4 +120,4 @@ static size_t take(sk_load_link *link, sk_buffer *out, const uint8_t *data, size
     return size;
 }
 
-const sk_load_wire sk_load_wire_resp = {.state_size = sizeof(resp_state), .put = put, .take = take};
+const sk_load_wire sk_load_wire_resp = {.state_size = sizeof(resp_state), .put = put, .burst_end = burst_end, .take = take};

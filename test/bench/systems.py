@@ -168,7 +168,7 @@ class Redis(System):
     package = program = "redis-server"
     acknowledgement = ("the primary has fsynced and one replica has the write (WAIT 1 behind every write); a failover may still lose it: "
                        "Sentinel does not ask who was acknowledged")
-    settings = "appendonly yes, appendfsync always, save '', WAIT 1 0 behind every SET; failover by three Sentinels, down-after 1 s"
+    settings = "appendonly yes, appendfsync always, save '', WAIT 1 0 behind every SET or burst of 16; failover by three Sentinels, down-after 1 s"
     write_flags = {"wait": 1}
     reads = "plain GET, not linearizable"
 
