@@ -14,7 +14,7 @@ void sk_node_config_default(sk_node_config *config)
         .timing = {.heartbeat_active = 100 * SK_MS,
                    .heartbeat_idle = 1 * SK_S,
                    .election_min = 300 * SK_MS,
-                   .election_max = 600 * SK_MS},
+                   .election_max = 2 * SK_S},
         .limits = {.window_bytes_max = 16 * 1024 * 1024,
                    .message_bytes_max = 1024 * 1024,
                    .inflight_bytes_max = 4 * 1024 * 1024,

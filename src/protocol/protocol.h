@@ -52,6 +52,7 @@ enum sk_event_kind {
     SK_EVENT_RECEIVE,
     SK_EVENT_SUBMIT,
     SK_EVENT_READ,
+    SK_EVENT_WAITING, // this node has just asked the leader for something outside the protocol (requests forwarded to be ordered)
     SK_EVENT_DURABLE,
     SK_EVENT_DISK_FAILED,
     SK_EVENT_RECORDS,
@@ -214,8 +215,8 @@ typedef struct sk_limits {
 typedef struct sk_timing {
     sk_ns heartbeat_active; // between a leader's messages while there is work
     sk_ns heartbeat_idle;   // and when there is none; each message promises which
-    sk_ns election_min;     // silence after the promised time before a follower stands; drawn in [min, max]
-    sk_ns election_max;
+    sk_ns election_min;     // silence after the promised time before a follower stands: never less, whatever was measured,
+    sk_ns election_max;     // and never more
 } sk_timing;
 
 // What the disk gave back. The node replays the records themselves through recover().

@@ -77,6 +77,7 @@ void sk_raft_check(const sk_raft_replica *raft, bool whole)
         SK_ASSERT(raft->leader != raft->self);
     }
     if (raft->role == SK_RAFT_PRECANDIDATE || raft->role == SK_RAFT_CANDIDATE) SK_ASSERT(!raft->leader);
+    if (raft->doubt_at != SK_NEVER) SK_ASSERT(raft->role == SK_RAFT_FOLLOWER && raft->leader && !raft->doubted);
     if (raft->recovering) SK_ASSERT(raft->role == SK_RAFT_FOLLOWER || raft->role == SK_RAFT_HALTED); // I9
     check_reads(raft);
     if (!whole) return;
@@ -144,6 +145,10 @@ uint64_t sk_raft_fingerprint(const sk_raft_replica *raft)
                               raft->term_start,
                               ahead(raft, raft->election_at),
                               ahead(raft, raft->loyal_until),
+                              ahead(raft, raft->doubt_at),
+                              raft->doubt_at != SK_NEVER && raft->spoke > raft->asked_at,
+                              raft->doubted,
+                              sk_raft_patience(raft),
                               ahead(raft, raft->heartbeat_at),
                               ahead(raft, raft->active_until),
                               ahead(raft, raft->quorum_until)};

@@ -50,6 +50,7 @@ void sk_raft_heartbeat_to(sk_raft_replica *raft, sk_raft_peer *peer)
                                .term = raft->term,
                                .commit = raft->commit,
                                .promise_ms = sk_raft_promise_ms(raft),
+                               .trip_us = peer->round_trip / SK_US,
                                .round = raft->round,
                                .stamp = raft->now,
                                .heal = sk_raft_heal_of(raft, peer),
@@ -72,7 +73,7 @@ void sk_raft_heartbeat_begin(sk_raft_replica *raft)
 {
     raft->active_until = raft->now + 2 * raft->timing.heartbeat_active;
     schedule(raft);
-    raft->quorum_until = alone(raft) ? SK_NEVER : raft->heartbeat_at + raft->timing.election_max;
+    raft->quorum_until = alone(raft) ? SK_NEVER : raft->heartbeat_at + sk_raft_patience_max(raft);
     broadcast(raft);
     raft->flush = true;
 }
@@ -84,7 +85,7 @@ void sk_raft_active(sk_raft_replica *raft)
     sk_ns soon = next_multiple(raft->now, raft->timing.heartbeat_active);
     raft->heartbeat_at = sk_raft_earlier(raft->heartbeat_at, soon);
     // Answers are due soon again, whatever an idle promise allowed.
-    raft->quorum_until = sk_raft_earlier(raft->quorum_until, soon + raft->timing.election_max);
+    raft->quorum_until = sk_raft_earlier(raft->quorum_until, soon + sk_raft_patience_max(raft));
 }
 
 void sk_raft_heartbeat_tick(sk_raft_replica *raft)
@@ -101,6 +102,7 @@ void sk_raft_heartbeat_tick(sk_raft_replica *raft)
 void sk_raft_on_heartbeat(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
 {
     SK_ASSERT(raft->leader == from->id);
+    sk_raft_measure_heartbeat(raft, from, message->trip_us);
     if (message->boot == raft->boot) {
         sk_raft_recovery_told(raft, message->flags & SK_RAFT_REFILL, message->heal);
     }
@@ -163,7 +165,7 @@ bool sk_raft_heard(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_mess
     sk_ns promised = raft->heartbeat_at > raft->now ? raft->heartbeat_at - raft->now : 0;
     if (raft->quorum_until != SK_NEVER) {
         raft->quorum_until =
-            sk_raft_later(raft->quorum_until, contact + promised + raft->timing.election_max);
+            sk_raft_later(raft->quorum_until, contact + promised + sk_raft_patience_max(raft));
     }
     return true;
 }

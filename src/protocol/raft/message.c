@@ -14,11 +14,12 @@ static const uint32_t fields_of[SK_RAFT_KIND_END] = {
     [SK_RAFT_APPEND_ANSWER] = BIT(term) | BIT(previous_index) | BIT(boot) | BIT(recovered) | BIT(match) |
                               BIT(conflict_index) | BIT(conflict_term),
     [SK_RAFT_HEARTBEAT] =
-        BIT(term) | BIT(commit) | BIT(promise_ms) | BIT(round) | BIT(stamp) | BIT(heal) | BIT(boot),
+        BIT(term) | BIT(commit) | BIT(promise_ms) | BIT(trip_us) | BIT(round) | BIT(stamp) | BIT(heal) | BIT(boot),
     [SK_RAFT_HEARTBEAT_ANSWER] =
         BIT(term) | BIT(round) | BIT(stamp) | BIT(boot) | BIT(recovered) | BIT(received),
     [SK_RAFT_READ] = BIT(term) | BIT(boot) | BIT(request),
     [SK_RAFT_READ_ANSWER] = BIT(term) | BIT(boot) | BIT(request) | BIT(read_index),
+    [SK_RAFT_DOUBT] = BIT(term),
 };
 
 _Static_assert(SK_RAFT_FIELD_COUNT <= 32, "fields_of holds a bit a field");

@@ -19,6 +19,7 @@
     X(previous_term)                                                                                         \
     X(commit)         /* the leader's commit index */                                                        \
     X(promise_ms)     /* the next message from this leader comes within so long */                           \
+    X(trip_us)        /* the round trip to the receiver, as its leader measured it; 0: not known */          \
     X(round)          /* numbers the heartbeat rounds of a term */                                           \
     X(stamp)          /* the leader's clock, echoed */                                                       \
     X(heal)           /* a recovering replica is healed once its durable log reaches here; 0: not yet */     \
@@ -41,7 +42,7 @@ enum sk_raft_field {
 #define SK_RAFT_KINDS(X)                                                                                     \
     X(PREVOTE)                                                                                               \
     X(PREVOTE_ANSWER)                                                                                        \
-    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ) X(READ_ANSWER)
+    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ) X(READ_ANSWER) X(DOUBT)
 
 enum sk_raft_kind {
     SK_RAFT_KIND_NONE,

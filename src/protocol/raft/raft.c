@@ -38,6 +38,7 @@ void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t p
 {
     if (raft->state_dirty && kind != SK_RECORD_STATE) sk_raft_state_write(raft);
     raft->record_last++;
+    sk_raft_measure_record(raft);
     sk_effects_add(raft->out, SK_EFFECT_PERSIST)->persist.record = (sk_record){
         .kind = kind, .number = raft->record_last, .position = position, .epoch = epoch, .payload = payload};
 }
@@ -116,7 +117,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     }
     SK_ASSERT(raft->self_slot < raft->peer_count);
     sk_ring_init(&raft->reads, sizeof(sk_raft_read));
-    raft->election_at = raft->heartbeat_at = raft->quorum_until = SK_NEVER;
+    raft->election_at = raft->heartbeat_at = raft->quorum_until = raft->doubt_at = SK_NEVER;
     return (sk_replica *)(void *)raft;
 }
 
@@ -186,6 +187,7 @@ static void on_durable(sk_raft_replica *raft, uint64_t number)
     SK_ASSERT(number <= raft->record_last);
     if (number <= raft->record_durable) return;
     raft->record_durable = number;
+    sk_raft_measure_durable(raft);
     sk_raft_log_durable(&raft->log, number);
     sk_raft_base_show(raft);
     sk_raft_recovery_durable(raft);
@@ -209,7 +211,7 @@ void sk_raft_halt(sk_raft_replica *raft, const char *why)
     sk_raft_reads_refuse(raft);
     sk_raft_set_role(raft, SK_RAFT_HALTED);
     raft->why = why;
-    raft->election_at = SK_NEVER;
+    raft->election_at = raft->doubt_at = SK_NEVER;
     raft->flush = false;
 }
 
@@ -217,6 +219,7 @@ static void on_tick(sk_raft_replica *raft)
 {
     raft->flush = false;
     sk_raft_apply(raft);
+    sk_raft_doubt_tick(raft);
     sk_raft_election_tick(raft);
     if (raft->role == SK_RAFT_LEADER) {
         sk_raft_heartbeat_tick(raft);
@@ -286,6 +289,9 @@ static void dispatch(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_me
     case SK_RAFT_READ_ANSWER:
         sk_raft_on_read_answer(raft, from, message);
         break;
+    case SK_RAFT_DOUBT:
+        sk_raft_on_doubt(raft, from, message);
+        break;
     case SK_RAFT_KIND_NONE:
     case SK_RAFT_KIND_END:
         SK_UNREACHABLE();
@@ -354,6 +360,9 @@ static void on_event(sk_raft_replica *raft, const sk_event *event)
         break;
     case SK_EVENT_READ:
         on_read(raft, event->read.request);
+        break;
+    case SK_EVENT_WAITING:
+        sk_raft_asked(raft);
         break;
     case SK_EVENT_DURABLE:
         on_durable(raft, event->durable.number);
@@ -463,6 +472,7 @@ static sk_ns deadline(const sk_replica *replica)
     if (raft->role == SK_RAFT_HALTED) return SK_NEVER;
     if (raft->flush) return 0;
     sk_ns at = sk_raft_earlier(raft->election_at, sk_raft_reads_deadline(raft));
+    at = sk_raft_earlier(at, raft->doubt_at);
     if (raft->role != SK_RAFT_LEADER) return at;
     at = sk_raft_earlier(at, sk_raft_earlier(raft->heartbeat_at, raft->quorum_until));
     for (size_t i = 0; i < raft->peer_count; i++) {

@@ -5,9 +5,11 @@
 //   verified   our log is known to equal that of this term's leader up to here (memory, not disk)
 //   round      a heartbeat sent to everybody; their numbers rise through a term
 //   promise    every message of a leader says within how long the next will come; silence counts from there
-//   loyal      a follower that has heard its leader, whose link has not broken and whose promise plus
-//   election_min has not passed:
-//              it helps nobody else to office (thesis 4.2.3 and 9.6)
+//   patience   the silence that is borne, learnt within [election_min, election_max] (patience.c)
+//   doubt      a leader that stays silent while something waits for it is asked for a sign of life; a live one answers at once,
+//              so silence counts from that question, whatever was promised before (patience.c)
+//   loyal      a follower that has heard its leader, whose link has not broken and whose promise plus patience has not
+//              passed: it helps nobody else to office (thesis 4.2.3 and 9.6)
 //   life       one start of a peer: its boot number
 //   recovering a replica that has lost records it may have answered for. It follows, and neither votes nor
 //   counts
@@ -174,9 +176,20 @@ typedef struct sk_raft_replica {
     size_t peer_count;
     size_t self_slot;
 
+    // Measured (patience.c): up at once, down slowly.
+    sk_ns lateness;    // of the leader's promised messages
+    sk_ns disk;        // from a record to its being durable
+    uint64_t disk_record; // the record that is being measured; 0: none
+    sk_ns disk_since;
+
     // Follower, candidate
     sk_ns election_at;
     sk_ns loyal_until;
+    sk_ns spoke;    // when the leader was last heard
+    sk_ns word_due; // and its next message is due; 0: it has promised none yet
+    sk_ns asked_at; // the first thing asked of it since; of use while doubt_at is set
+    sk_ns doubt_at; // look then whether it has spoken; SK_NEVER: nothing asked
+    bool doubted;   // and it has not spoken since
     uint64_t attempt;
     uint32_t grants; // a bit a slot
     sk_ns ask_retry_at;
@@ -252,11 +265,27 @@ void sk_raft_election_tick(sk_raft_replica *raft);
 void sk_raft_election_durable(sk_raft_replica *raft);
 bool sk_raft_loyal(const sk_raft_replica *raft, sk_node_id candidate);
 void sk_raft_leader_link_down(sk_raft_replica *raft);
-sk_ns sk_raft_silence(sk_raft_replica *raft); // a fresh random election timeout
 void sk_raft_on_prevote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_prevote_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_vote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_vote_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
+
+// ---- patience.c ----
+
+// The silence that is borne, and the longest that is drawn.
+sk_ns sk_raft_patience(const sk_raft_replica *raft);
+sk_ns sk_raft_patience_max(const sk_raft_replica *raft);
+sk_ns sk_raft_silence(sk_raft_replica *raft); // a fresh random one between them
+// The leader spoke and promised to do so again.
+void sk_raft_measure_word(sk_raft_replica *raft, sk_ns promise);
+// ... in a heartbeat, which also says what it measured.
+void sk_raft_measure_heartbeat(sk_raft_replica *raft, sk_raft_peer *leader, uint64_t trip_us);
+void sk_raft_measure_record(sk_raft_replica *raft); // record_last is on its way to the disk
+void sk_raft_measure_durable(sk_raft_replica *raft);
+// Something waits for the leader.
+void sk_raft_asked(sk_raft_replica *raft);
+void sk_raft_doubt_tick(sk_raft_replica *raft);
+void sk_raft_on_doubt(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 
 // ---- heartbeat.c: a leader's rounds, and being heard ----
 

@@ -16,7 +16,7 @@ static sk_raft_read *read_at(const sk_raft_replica *raft, size_t i)
 
 static sk_ns patience(const sk_raft_replica *raft)
 {
-    return 2 * raft->timing.election_max;
+    return 2 * sk_raft_patience_max(raft);
 }
 
 void sk_raft_read_add(sk_raft_replica *raft, uint64_t request)
@@ -164,6 +164,7 @@ void sk_raft_reads_tick(sk_raft_replica *raft)
     sk_raft_message ask = {
         .kind = SK_RAFT_READ, .term = raft->term, .boot = raft->boot, .request = raft->ask};
     sk_raft_send(raft, raft->leader, &ask, 0, SK_SEND_URGENT);
+    sk_raft_asked(raft);
 }
 
 sk_ns sk_raft_reads_deadline(const sk_raft_replica *raft)
