@@ -15,6 +15,7 @@ void sk_node_config_default(sk_node_config *config)
                    .heartbeat_idle = 1 * SK_S,
                    .election_min = 300 * SK_MS,
                    .election_max = 2 * SK_S},
+        .lease = {.length = 0, .drift_ppm = 1000},
         .limits = {.window_bytes_max = 16 * 1024 * 1024,
                    .message_bytes_max = 1024 * 1024,
                    .inflight_bytes_max = 4 * 1024 * 1024,

@@ -219,6 +219,13 @@ typedef struct sk_timing {
     sk_ns election_max;     // and never more
 } sk_timing;
 
+// How reads are kept linearizable without asking anybody: whoever leads is promised by a majority that for `length` they
+// help nobody else to office, and serves reads for so long, less what clocks may differ.
+typedef struct sk_lease {
+    sk_ns length; // 0: no leases, every read is confirmed by a round
+    uint32_t drift_ppm; // no clock runs faster or slower than true time by more parts in a million
+} sk_lease;
+
 // What the disk gave back. The node replays the records themselves through recover().
 typedef struct sk_recovery {
     uint64_t snapshot_position; // 0: none
@@ -233,6 +240,7 @@ typedef struct sk_setup {
     uint64_t seed; // all randomness comes from here
     sk_limits limits;
     sk_timing timing;
+    sk_lease lease;
     sk_recovery recovery;
     sk_ns now;
 } sk_setup;

@@ -26,6 +26,7 @@ static uint32_t slot_bit(const sk_raft_replica *raft, const sk_raft_peer *peer)
 bool sk_raft_loyal(const sk_raft_replica *raft, sk_node_id candidate)
 {
     if (raft->role == SK_RAFT_LEADER) return true; // check-quorum bounds it
+    if (sk_raft_pledged(raft, candidate)) return true;
     return raft->leader && raft->leader != candidate && raft->now < raft->loyal_until;
 }
 
@@ -99,6 +100,7 @@ static void become_leader(sk_raft_replica *raft)
         peer->snapshot_failures = 0;
         peer->retries = 0;
         peer->answered = raft->now;
+        peer->pledged = 0;
         sk_raft_peer_restart(raft, peer, raft->log.last + 1);
     }
     raft->round = 0;
@@ -169,7 +171,12 @@ void sk_raft_election_tick(sk_raft_replica *raft)
     if (raft->now < raft->election_at) return;
     SK_ASSERT(raft->role != SK_RAFT_LEADER);
     if (!raft->recovering) {
-        precampaign(raft);
+        if (!sk_raft_pledged(raft, raft->self)) {
+            precampaign(raft);
+        } else { // as soon as it may, and not all together
+            raft->election_at =
+                raft->pledge_until + sk_prng_between(&raft->prng, 1, raft->timing.election_min / 4 + 1);
+        }
         return;
     }
     // It waits for a leader; the silent one is not known any more.

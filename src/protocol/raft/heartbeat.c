@@ -50,6 +50,7 @@ void sk_raft_heartbeat_to(sk_raft_replica *raft, sk_raft_peer *peer)
                                .term = raft->term,
                                .commit = raft->commit,
                                .promise_ms = sk_raft_promise_ms(raft),
+                               .lease_ms = sk_raft_lease_ms(raft),
                                .trip_us = peer->round_trip / SK_US,
                                .round = raft->round,
                                .stamp = raft->now,
@@ -94,6 +95,7 @@ void sk_raft_heartbeat_tick(sk_raft_replica *raft)
         sk_raft_become_follower(raft, raft->term, 0); // check-quorum (R12)
         return;
     }
+    sk_raft_reads_by_lease(raft);
     if (raft->now >= raft->heartbeat_at || sk_raft_reads_new(raft)) broadcast(raft);
 }
 
@@ -103,6 +105,7 @@ void sk_raft_on_heartbeat(sk_raft_replica *raft, sk_raft_peer *from, const sk_ra
 {
     SK_ASSERT(raft->leader == from->id);
     sk_raft_measure_heartbeat(raft, from, message->trip_us);
+    sk_raft_pledge(raft, from->id, message->lease_ms);
     if (message->boot == raft->boot) {
         sk_raft_recovery_told(raft, message->flags & SK_RAFT_REFILL, message->heal);
     }
@@ -211,6 +214,7 @@ void sk_raft_on_heartbeat_answer(sk_raft_replica *raft, sk_raft_peer *from, cons
     if (!sk_raft_heard(raft, from, message)) return;
     if (message->round > from->round) from->round = message->round;
     measure(raft, from, message->stamp);
+    if (message->stamp <= raft->now) from->pledged = sk_raft_later(from->pledged, message->stamp);
     if (message->received > from->received) {
         from->received = message->received;
         from->progressed = raft->now;

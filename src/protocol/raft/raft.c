@@ -43,13 +43,14 @@ void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t p
         .kind = kind, .number = raft->record_last, .position = position, .epoch = epoch, .payload = payload};
 }
 
-// State record: vote u8, flags u8 (1: recovering).
+// State record: vote u8, flags u8 (1: recovering), and once there was one, the longest pledge in ms, u16.
 void sk_raft_state_write(sk_raft_replica *raft)
 {
     if (!raft->state_dirty) return;
     raft->state_dirty = false;
-    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering && !raft->healing};
-    sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, sizeof bytes));
+    uint8_t bytes[4] = {(uint8_t)raft->vote, raft->recovering && !raft->healing, (uint8_t)raft->pledge_ms,
+                        (uint8_t)(raft->pledge_ms >> 8)};
+    sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, raft->pledge_ms ? 4 : 2));
     sk_raft_persist(raft, SK_RECORD_STATE, 0, raft->term, payload);
     raft->state_record = raft->record_last;
 }
@@ -96,11 +97,13 @@ static sk_replica *open_replica(const sk_setup *setup)
               setup->timing.heartbeat_idle >= setup->timing.heartbeat_active);
     SK_ASSERT(setup->timing.election_min > 0 && setup->timing.election_max >= setup->timing.election_min);
     SK_ASSERT(setup->limits.inflight_count_max > 0);
+    SK_ASSERT(setup->lease.length <= SK_RAFT_LEASE_MS_MAX * SK_MS && setup->lease.drift_ppm < 1000000);
     sk_raft_replica *raft = sk_alloc_zeroed(sizeof *raft);
     raft->self = setup->self;
     raft->boot = setup->boot;
     raft->limits = setup->limits;
     raft->timing = setup->timing;
+    raft->lease = setup->lease;
     raft->now = setup->now;
     sk_prng_init(&raft->prng, setup->seed);
     sk_raft_position base = {setup->recovery.snapshot_position, setup->recovery.snapshot_epoch};
@@ -219,6 +222,7 @@ static void on_tick(sk_raft_replica *raft)
 {
     raft->flush = false;
     sk_raft_apply(raft);
+    sk_raft_pledge_tick(raft);
     sk_raft_doubt_tick(raft);
     sk_raft_election_tick(raft);
     if (raft->role == SK_RAFT_LEADER) {
