@@ -200,6 +200,7 @@ void sk_computer_init(sk_computer *computer, sk_world *world, sk_node_id id)
         computer->drift_ppm = (int64_t)sk_prng_below(&computer->prng, 2 * span + 1) - (int64_t)span;
         sk_world_count(world, SK_FAULT_CLOCK_DRIFT);
     }
+    if (world->plant == SK_PLANT_FAST_CLOCKS) computer->drift_ppm = id % 2 ? -600000 : 600000;
     sk_identity identity = world->founding;
     identity.node = id;
     int error = sk_identity_found(computer->disk, &identity);
@@ -239,6 +240,7 @@ static void configure(const sk_computer *computer, sk_node_config *config, uint6
     const sk_swarm *swarm = &computer->world->swarm;
     sk_node_config_default(config);
     config->timing = swarm->timing;
+    config->lease = swarm->lease;
     config->limits = swarm->limits;
     config->wal.segment_size = swarm->segment_size;
     config->wal.size_max = swarm->wal_size_max;

@@ -19,6 +19,7 @@
     X(PHANTOM_ACK, "phantom-ack", "a client is told OK for a write that was refused")                        \
     X(BLIND_RETRY, "blind-retry", "a client repeats an append of unknown outcome: it may count twice")       \
     X(STALE_READ, "stale-read", "a client's read is answered with what it read before")                      \
+    X(FAST_CLOCKS, "fast-clocks", "leases, and clocks that differ by far more than the bound that leases allow for")      \
     X(DEAF, "deaf", "after healing one computer never hears the others again")
 
 enum sk_plant {

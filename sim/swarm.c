@@ -85,6 +85,16 @@ static void draw_node(sk_swarm *swarm, sk_prng prng)
     swarm->drift_ppm_max = swarm->fault[SK_FAULT_CLOCK_DRIFT] ? (uint32_t)PICK(1000, 50000, 200000) : 0;
 }
 
+// Drawn last, so that older seeds keep what they drew before.
+static void draw_patience(sk_swarm *swarm, sk_prng prng)
+{
+    sk_timing *timing = &swarm->timing;
+    if (sk_prng_chance(&prng, 1, 2)) timing->election_max = timing->election_min * PICK(3, 5, 10);
+    bool leases = sk_prng_chance(&prng, 1, 2);
+    swarm->lease = (sk_lease){.length = leases ? timing->election_min * PICK(1, 1, 2, 4) : 0,
+                              .drift_ppm = swarm->drift_ppm_max + (uint32_t)PICK(0, 100)};
+}
+
 static void draw_clients(sk_swarm *swarm, sk_prng prng)
 {
     swarm->client_count = (uint32_t)sk_prng_between(&prng, 1, 12);
@@ -118,6 +128,7 @@ void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, uint32_t nodes)
     draw_network(swarm, sk_prng_split(&prng));
     draw_node(swarm, sk_prng_split(&prng));
     draw_clients(swarm, sk_prng_split(&prng));
+    draw_patience(swarm, sk_prng_split(&prng));
     swarm->heal_max = 30 * SK_S;
 }
 
@@ -151,6 +162,8 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
     print_time(out, "heartbeat", swarm->timing.heartbeat_active);
     print_time(out, "idle", swarm->timing.heartbeat_idle);
     print_time(out, "election", swarm->timing.election_min);
+    print_time(out, "election-max", swarm->timing.election_max);
+    print_time(out, "lease", swarm->lease.length);
     print_time(out, "request-timeout", swarm->request_timeout);
     print_time(out, "disk", swarm->disk_mean);
     fprintf(out, " drift=%" PRIu32 "ppm", swarm->drift_ppm_max);

@@ -41,6 +41,7 @@ typedef struct sk_swarm {
     uint32_t drift_ppm_max;
 
     sk_timing timing;
+    sk_lease lease;
     sk_limits limits;
     sk_ns request_timeout;
     uint64_t segment_size, wal_size_max;

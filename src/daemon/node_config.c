@@ -1,5 +1,7 @@
 #include "daemon/node_config.h"
 
+#include <string.h>
+
 void sk_settings_node_config(const sk_settings *settings, sk_node_config *out)
 {
     sk_node_config_default(out);
@@ -7,6 +9,9 @@ void sk_settings_node_config(const sk_settings *settings, sk_node_config *out)
                               .heartbeat_idle = settings->heartbeat_idle,
                               .election_min = settings->election_min,
                               .election_max = settings->election_max};
+    bool leases = strcmp(settings->reads, "lease") == 0;
+    out->lease = (sk_lease){.length = leases ? settings->election_min : 0,
+                            .drift_ppm = (uint32_t)settings->clock_drift_max};
     out->limits = (sk_limits){.window_bytes_max = settings->log_memory_max,
                               .message_bytes_max = settings->peer_message_max,
                               .inflight_bytes_max = settings->peer_inflight_max,

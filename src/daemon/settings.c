@@ -51,9 +51,15 @@ static const sk_setting rows[] = {
     {"heartbeat-idle", SK_SETTING_TIME, FIELD(heartbeat_idle), "1s", SK_MS, 600 * SK_S, NULL,
      "and when there is none; longer saves power and finds a dead leader later"},
     {"election-min", SK_SETTING_TIME, FIELD(election_min), "300ms", 2 * SK_MS, 600 * SK_S, NULL,
-     "silence beyond the promised heartbeat before a follower stands for election: at least"},
-    {"election-max", SK_SETTING_TIME, FIELD(election_max), "600ms", 2 * SK_MS, 600 * SK_S, NULL,
-     "and at most; each node draws its own between the two"},
+     "silence beyond the promised heartbeat before a follower stands for election: learnt from round trips, lateness and the disk, "
+     "and never less than this"},
+    {"election-max", SK_SETTING_TIME, FIELD(election_max), "2s", 2 * SK_MS, 600 * SK_S, NULL,
+     "and never more; each node draws its own between what it learnt and twice that"},
+    {"reads", SK_SETTING_TEXT, FIELD(reads), "quorum", 0, 0, NULL,
+     "how reads are kept linearizable: quorum (a majority confirms the leader) or lease (the leader's word while a majority "
+     "has promised, by its clocks, to elect nobody else; no message for a read, but a dead leader is replaced election-min later)"},
+    {"clock-drift-max", SK_SETTING_NUMBER, FIELD(clock_drift_max), "1000", 0, 500000, NULL,
+     "with reads = lease: no node's clock runs faster or slower than true time by more parts in a million"},
 
     {"log-segment-size", SK_SETTING_SIZE, FIELD(log_segment_size), "8mb", 64 * KB, GB, "Disk",
      "bytes of one segment of the log, allocated ahead"},

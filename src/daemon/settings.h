@@ -45,6 +45,8 @@ typedef struct sk_settings {
     sk_ns stop_timeout;
 
     sk_ns heartbeat_active, heartbeat_idle, election_min, election_max;
+    char reads[16];
+    uint64_t clock_drift_max;
 
     uint64_t log_segment_size, log_size_max, log_memory_max;
     uint64_t snapshot_entries, snapshot_bytes, snapshot_inflight_max;

@@ -177,6 +177,16 @@ int sk_settings_check(const sk_settings *settings, char *problem, size_t size)
     if (settings->heartbeat_active > settings->heartbeat_idle) {
         return refuse(problem, size, "heartbeat-active: is greater than heartbeat-idle");
     }
+    bool leases = strcmp(settings->reads, "lease") == 0;
+    if (!leases && strcmp(settings->reads, "quorum") != 0)
+        return refuse(problem, size, "reads: '%s' is neither quorum nor lease", settings->reads);
+    if (leases && settings->election_min <= 2 * settings->heartbeat_active) {
+        return refuse(problem, size,
+                      "reads: a lease lasts election-min, and heartbeats must renew it (make election-min more than twice "
+                      "heartbeat-active, or set reads = quorum)");
+    }
+    if (leases && settings->election_min > 60 * SK_S)
+        return refuse(problem, size, "reads: a lease lasts election-min, which may be 60s at most then");
     if (settings->log_size_max < 4 * settings->log_segment_size) {
         return refuse(problem, size,
                       "log-size-max: has no room for four segments of log-segment-size (raise it or make "

@@ -135,6 +135,8 @@ static void on_check(uv_check_t *handle)
     sk_door_receive(&host->door);
     sk_door_resume(&host->door);
     sk_host_input(host);
+    // Anew, whatever time the inputs had: what is decided by a lease must be decided later than what it decides about came (R08).
+    sk_node_time(host->node, sk_clock_boot());
     sk_ns next = sk_node_turn(host->node);
     host->timed = false;
     sk_door_send(&host->door);

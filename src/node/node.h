@@ -47,6 +47,7 @@ struct sk_node_host {
 
 typedef struct sk_node_config {
     sk_timing timing;
+    sk_lease lease; // of the default space
     sk_limits limits;
     sk_wal_config wal;
     sk_ns request_timeout;

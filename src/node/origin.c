@@ -103,6 +103,7 @@ static void deliver(sk_space *space)
             }
             sk_peer_queue(node, origin->leader, SK_FRAME_FORWARD, space->id, sk_buffer_slice(frame), false);
         }
+        sk_space_step(space, (sk_event){.kind = SK_EVENT_WAITING});
     }
     if (origin->resend_at == SK_NEVER) origin->resend_at = node->now + node->config.request_timeout / 4;
 }

@@ -66,6 +66,7 @@ void sk_space_open_replica(sk_space *space)
                       .seed = sk_prng_next(&node->prng),
                       .limits = node->config.limits,
                       .timing = node->config.timing,
+                      .lease = space->id == SK_SPACE_DEFAULT ? node->config.lease : (sk_lease){0},
                       .recovery = {.snapshot_position = space->snapshot.position,
                                    .snapshot_epoch = space->snapshot.epoch},
                       .now = node->now};

@@ -52,6 +52,7 @@ enum sk_event_kind {
     SK_EVENT_RECEIVE,
     SK_EVENT_SUBMIT,
     SK_EVENT_READ,
+    SK_EVENT_WAITING, // this node has just asked the leader for something outside the protocol (requests forwarded to be ordered)
     SK_EVENT_DURABLE,
     SK_EVENT_DISK_FAILED,
     SK_EVENT_RECORDS,
@@ -214,9 +215,16 @@ typedef struct sk_limits {
 typedef struct sk_timing {
     sk_ns heartbeat_active; // between a leader's messages while there is work
     sk_ns heartbeat_idle;   // and when there is none; each message promises which
-    sk_ns election_min;     // silence after the promised time before a follower stands; drawn in [min, max]
-    sk_ns election_max;
+    sk_ns election_min;     // silence after the promised time before a follower stands: never less, whatever was measured,
+    sk_ns election_max;     // and never more
 } sk_timing;
+
+// How reads are kept linearizable without asking anybody: whoever leads is promised by a majority that for `length` they
+// help nobody else to office, and serves reads for so long, less what clocks may differ.
+typedef struct sk_lease {
+    sk_ns length; // 0: no leases, every read is confirmed by a round
+    uint32_t drift_ppm; // no clock runs faster or slower than true time by more parts in a million
+} sk_lease;
 
 // What the disk gave back. The node replays the records themselves through recover().
 typedef struct sk_recovery {
@@ -232,6 +240,7 @@ typedef struct sk_setup {
     uint64_t seed; // all randomness comes from here
     sk_limits limits;
     sk_timing timing;
+    sk_lease lease;
     sk_recovery recovery;
     sk_ns now;
 } sk_setup;

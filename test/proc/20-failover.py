@@ -1,4 +1,6 @@
-"""The leader is killed again and again: how long until the next acknowledged write, and is every acknowledged key there?"""
+"""The leader is killed or frozen again and again: how long until the next acknowledged write, and is every acknowledged key there?"""
+import os
+import signal
 import time
 
 from harness import ConnectionLost, LONG, Playground, Resp, RespError, check, figure, quantile, run, wait_for
@@ -45,6 +47,37 @@ def verify(ground, acknowledged, number):
     check(not missing, f"node {number} has lost {len(missing)} of {len(keys)} acknowledged keys, first: {missing[:3]}")
 
 
+def freeze(ground, writer, quiet_s):
+    """Stops the leader (SIGSTOP) under a client of another node; seconds from there, or from the client's next write after
+    `quiet_s` without any, to the next acknowledged one."""
+    leader = ground.leader()
+    other = [ground.port(number) for number in ground.numbers if number != leader]
+    writer.drop()
+    for _ in range(100):
+        check(writer.write(other[:1]), "a healthy cluster acknowledges")
+    if quiet_s:
+        time.sleep(quiet_s)
+    pid = ground.pid(leader)
+    os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    try:
+        wait_for("a write is acknowledged past a frozen leader", lambda: writer.write(other[:1]), 20, 0.001)
+        took = time.monotonic() - stopped
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    writer.drop()
+    ground.wait_all_serve()
+    verify(ground, writer.acknowledged, leader)
+    return took
+
+
+def frozen_rounds(ground, writer, what, quiet_s, limit_s):
+    times = [freeze(ground, writer, quiet_s) for _ in range(ROUNDS)]
+    figure(f"leader frozen {what} to the next acknowledged write through another node, {ROUNDS} times:",
+           f"median {quantile(times, 0.5) * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms")
+    check(quantile(times, 0.5) < limit_s, "a frozen leader is replaced too late")
+
+
 def main():
     with Playground(interval=1) as ground:
         writer = Writer(ground)
@@ -68,6 +101,8 @@ def main():
             ground.wait_all_serve()
             verify(ground, writer.acknowledged, leader)
         ground.wait_even()
+        frozen_rounds(ground, writer, "under load", 0, 3)
+        frozen_rounds(ground, writer, "after 3 s without requests", 3, 4)
         figure(f"kill -9 of the leader to the next acknowledged write, {ROUNDS} times:",
                f"median {quantile(times, 0.5) * 1000:.0f} ms, worst {max(times) * 1000:.0f} ms; "
                f"{len(writer.acknowledged)} acknowledged keys, all there")

@@ -88,6 +88,7 @@ struct cluster {
     sk_ns latency;
     sk_prng prng;
     sk_timing timing;
+    sk_lease lease;
     sk_limits limits;
     packet *network;
     size_t packet_count, packet_capacity;
@@ -182,6 +183,7 @@ static void cluster_start(cluster *c, sk_node_id id, bool damaged)
         .seed = sk_prng_next(&c->prng),
         .limits = c->limits,
         .timing = c->timing,
+        .lease = c->lease,
         .recovery = {.snapshot_position = m->snapshot.position, .snapshot_epoch = m->snapshot.epoch},
         .now = c->now};
     m->replica = sk_raft.open(&setup);

@@ -17,6 +17,8 @@ static void table_and_node_have_the_same_defaults(void **state)
     sk_settings_node_config(&settings, &ours);
     sk_node_config_default(&nodes);
     assert_memory_equal(&ours.timing, &nodes.timing, sizeof ours.timing);
+    assert_memory_equal(&ours.lease, &nodes.lease, sizeof ours.lease.length);
+    assert_int_equal(ours.lease.drift_ppm, nodes.lease.drift_ppm);
     assert_int_equal(ours.limits.window_bytes_max, nodes.limits.window_bytes_max);
     assert_int_equal(ours.limits.message_bytes_max, nodes.limits.message_bytes_max);
     assert_int_equal(ours.limits.inflight_bytes_max, nodes.limits.inflight_bytes_max);

@@ -9,7 +9,7 @@ static void check_peers(const sk_raft_replica *raft)
         const sk_raft_peer *peer = &raft->peers[i];
         if (i == raft->self_slot) continue;
         SK_ASSERT(peer->matched < peer->next && peer->next <= raft->log.last + 1); // I6
-        SK_ASSERT(peer->round <= raft->round);
+        SK_ASSERT(peer->round <= raft->round && peer->pledged <= raft->now);
         SK_ASSERT(peer->inflight.count <= raft->limits.inflight_count_max);
         SK_ASSERT(peer->progress == SK_RAFT_REPLICATE || peer->inflight.count == 0);
         SK_ASSERT(!peer->lost || peer->recovering);
@@ -77,6 +77,8 @@ void sk_raft_check(const sk_raft_replica *raft, bool whole)
         SK_ASSERT(raft->leader != raft->self);
     }
     if (raft->role == SK_RAFT_PRECANDIDATE || raft->role == SK_RAFT_CANDIDATE) SK_ASSERT(!raft->leader);
+    if (raft->doubt_at != SK_NEVER) SK_ASSERT(raft->role == SK_RAFT_FOLLOWER && raft->leader && !raft->doubted);
+    if (raft->role == SK_RAFT_PRECANDIDATE) SK_ASSERT(raft->now >= raft->pledge_until || raft->pledged_to == raft->self);
     if (raft->recovering) SK_ASSERT(raft->role == SK_RAFT_FOLLOWER || raft->role == SK_RAFT_HALTED); // I9
     check_reads(raft);
     if (!whole) return;
@@ -117,7 +119,7 @@ static uint64_t mix_peer(uint64_t hash, const sk_raft_replica *raft, const sk_ra
     const uint64_t words[] = {peer->progress,    peer->matched,        peer->next,
                               peer->received,    peer->inflight.count, peer->inflight_bytes,
                               peer->probing,     peer->fetching,       ahead(raft, peer->blocked_until),
-                              peer->round,       peer->boot,           raft->now - peer->answered,
+                              peer->round,       peer->boot,           raft->now - peer->answered, raft->lease.length ? raft->now - peer->pledged : 0,
                               peer->recovering,  peer->lost,           peer->heal_index,
                               peer->acknowledged};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) hash = sk_hash_mix(hash, words[i]);
@@ -144,6 +146,12 @@ uint64_t sk_raft_fingerprint(const sk_raft_replica *raft)
                               raft->term_start,
                               ahead(raft, raft->election_at),
                               ahead(raft, raft->loyal_until),
+                              ahead(raft, raft->doubt_at),
+                              raft->doubt_at != SK_NEVER && raft->spoke > raft->asked_at,
+                              raft->doubted,
+                              sk_raft_patience(raft),
+                              raft->pledge_ms,
+                              ahead(raft, raft->pledge_until),
                               ahead(raft, raft->heartbeat_at),
                               ahead(raft, raft->active_until),
                               ahead(raft, raft->quorum_until)};

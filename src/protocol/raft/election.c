@@ -23,14 +23,10 @@ static uint32_t slot_bit(const sk_raft_replica *raft, const sk_raft_peer *peer)
     return 1u << (uint32_t)(peer - raft->peers);
 }
 
-sk_ns sk_raft_silence(sk_raft_replica *raft)
-{
-    return sk_prng_between(&raft->prng, raft->timing.election_min, raft->timing.election_max);
-}
-
 bool sk_raft_loyal(const sk_raft_replica *raft, sk_node_id candidate)
 {
     if (raft->role == SK_RAFT_LEADER) return true; // check-quorum bounds it
+    if (sk_raft_pledged(raft, candidate)) return true;
     return raft->leader && raft->leader != candidate && raft->now < raft->loyal_until;
 }
 
@@ -49,7 +45,9 @@ void sk_raft_become_follower(sk_raft_replica *raft, uint64_t term, sk_node_id le
         sk_raft_state_changed(raft);
     }
     if (changed) {
-        raft->loyal_until = 0;
+        raft->loyal_until = raft->word_due = 0;
+        raft->doubt_at = SK_NEVER;
+        raft->doubted = false;
         sk_raft_reads_abandon(raft);
     }
     if (led) {
@@ -68,7 +66,8 @@ void sk_raft_heed(sk_raft_replica *raft, sk_node_id leader, uint64_t promise_ms)
     // No promise holds us longer than an idle leader of our own would be silent.
     uint64_t bound_ms = 2 * raft->timing.heartbeat_idle / SK_MS + 1;
     sk_ns promise = (promise_ms < bound_ms ? promise_ms : bound_ms) * SK_MS;
-    raft->loyal_until = raft->now + promise + raft->timing.election_min;
+    sk_raft_measure_word(raft, promise);
+    raft->loyal_until = raft->now + promise + sk_raft_patience(raft);
     raft->election_at = raft->now + promise + sk_raft_silence(raft);
 }
 
@@ -86,6 +85,7 @@ static void become_leader(sk_raft_replica *raft)
 {
     SK_ASSERT(raft->record_durable >= raft->state_record && raft->vote == raft->self && !raft->recovering);
     sk_raft_set_role(raft, SK_RAFT_LEADER);
+    SK_ASSERT(raft->doubt_at == SK_NEVER);
     raft->leader = raft->self;
     raft->grants = 0;
     raft->election_at = SK_NEVER;
@@ -100,6 +100,7 @@ static void become_leader(sk_raft_replica *raft)
         peer->snapshot_failures = 0;
         peer->retries = 0;
         peer->answered = raft->now;
+        peer->pledged = 0;
         sk_raft_peer_restart(raft, peer, raft->log.last + 1);
     }
     raft->round = 0;
@@ -137,7 +138,9 @@ static void precampaign(sk_raft_replica *raft)
 {
     if (raft->role != SK_RAFT_PRECANDIDATE) sk_raft_set_role(raft, SK_RAFT_PRECANDIDATE);
     raft->leader = 0;
-    raft->loyal_until = 0;
+    raft->loyal_until = raft->word_due = 0;
+    raft->doubt_at = SK_NEVER;
+    raft->doubted = false;
     sk_raft_reads_abandon(raft);
     raft->attempt++;
     raft->grants = slot_bit(raft, &raft->peers[raft->self_slot]);
@@ -168,7 +171,12 @@ void sk_raft_election_tick(sk_raft_replica *raft)
     if (raft->now < raft->election_at) return;
     SK_ASSERT(raft->role != SK_RAFT_LEADER);
     if (!raft->recovering) {
-        precampaign(raft);
+        if (!sk_raft_pledged(raft, raft->self)) {
+            precampaign(raft);
+        } else { // as soon as it may, and not all together
+            raft->election_at =
+                raft->pledge_until + sk_prng_between(&raft->prng, 1, raft->timing.election_min / 4 + 1);
+        }
         return;
     }
     // It waits for a leader; the silent one is not known any more.

@@ -50,6 +50,8 @@ void sk_raft_heartbeat_to(sk_raft_replica *raft, sk_raft_peer *peer)
                                .term = raft->term,
                                .commit = raft->commit,
                                .promise_ms = sk_raft_promise_ms(raft),
+                               .lease_ms = sk_raft_lease_ms(raft),
+                               .trip_us = peer->round_trip / SK_US,
                                .round = raft->round,
                                .stamp = raft->now,
                                .heal = sk_raft_heal_of(raft, peer),
@@ -72,7 +74,7 @@ void sk_raft_heartbeat_begin(sk_raft_replica *raft)
 {
     raft->active_until = raft->now + 2 * raft->timing.heartbeat_active;
     schedule(raft);
-    raft->quorum_until = alone(raft) ? SK_NEVER : raft->heartbeat_at + raft->timing.election_max;
+    raft->quorum_until = alone(raft) ? SK_NEVER : raft->heartbeat_at + sk_raft_patience_max(raft);
     broadcast(raft);
     raft->flush = true;
 }
@@ -84,7 +86,7 @@ void sk_raft_active(sk_raft_replica *raft)
     sk_ns soon = next_multiple(raft->now, raft->timing.heartbeat_active);
     raft->heartbeat_at = sk_raft_earlier(raft->heartbeat_at, soon);
     // Answers are due soon again, whatever an idle promise allowed.
-    raft->quorum_until = sk_raft_earlier(raft->quorum_until, soon + raft->timing.election_max);
+    raft->quorum_until = sk_raft_earlier(raft->quorum_until, soon + sk_raft_patience_max(raft));
 }
 
 void sk_raft_heartbeat_tick(sk_raft_replica *raft)
@@ -93,6 +95,7 @@ void sk_raft_heartbeat_tick(sk_raft_replica *raft)
         sk_raft_become_follower(raft, raft->term, 0); // check-quorum (R12)
         return;
     }
+    sk_raft_reads_by_lease(raft);
     if (raft->now >= raft->heartbeat_at || sk_raft_reads_new(raft)) broadcast(raft);
 }
 
@@ -101,6 +104,8 @@ void sk_raft_heartbeat_tick(sk_raft_replica *raft)
 void sk_raft_on_heartbeat(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
 {
     SK_ASSERT(raft->leader == from->id);
+    sk_raft_measure_heartbeat(raft, from, message->trip_us);
+    sk_raft_pledge(raft, from->id, message->lease_ms);
     if (message->boot == raft->boot) {
         sk_raft_recovery_told(raft, message->flags & SK_RAFT_REFILL, message->heal);
     }
@@ -163,7 +168,7 @@ bool sk_raft_heard(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_mess
     sk_ns promised = raft->heartbeat_at > raft->now ? raft->heartbeat_at - raft->now : 0;
     if (raft->quorum_until != SK_NEVER) {
         raft->quorum_until =
-            sk_raft_later(raft->quorum_until, contact + promised + raft->timing.election_max);
+            sk_raft_later(raft->quorum_until, contact + promised + sk_raft_patience_max(raft));
     }
     return true;
 }
@@ -209,6 +214,7 @@ void sk_raft_on_heartbeat_answer(sk_raft_replica *raft, sk_raft_peer *from, cons
     if (!sk_raft_heard(raft, from, message)) return;
     if (message->round > from->round) from->round = message->round;
     measure(raft, from, message->stamp);
+    if (message->stamp <= raft->now) from->pledged = sk_raft_later(from->pledged, message->stamp);
     if (message->received > from->received) {
         from->received = message->received;
         from->progressed = raft->now;

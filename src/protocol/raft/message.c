@@ -14,11 +14,12 @@ static const uint32_t fields_of[SK_RAFT_KIND_END] = {
     [SK_RAFT_APPEND_ANSWER] = BIT(term) | BIT(previous_index) | BIT(boot) | BIT(recovered) | BIT(match) |
                               BIT(conflict_index) | BIT(conflict_term),
     [SK_RAFT_HEARTBEAT] =
-        BIT(term) | BIT(commit) | BIT(promise_ms) | BIT(round) | BIT(stamp) | BIT(heal) | BIT(boot),
+        BIT(term) | BIT(commit) | BIT(promise_ms) | BIT(lease_ms) | BIT(trip_us) | BIT(round) | BIT(stamp) | BIT(heal) | BIT(boot),
     [SK_RAFT_HEARTBEAT_ANSWER] =
         BIT(term) | BIT(round) | BIT(stamp) | BIT(boot) | BIT(recovered) | BIT(received),
     [SK_RAFT_READ] = BIT(term) | BIT(boot) | BIT(request),
     [SK_RAFT_READ_ANSWER] = BIT(term) | BIT(boot) | BIT(request) | BIT(read_index),
+    [SK_RAFT_DOUBT] = BIT(term),
 };
 
 _Static_assert(SK_RAFT_FIELD_COUNT <= 32, "fields_of holds a bit a field");
@@ -120,7 +121,7 @@ bool sk_raft_message_decode(sk_slice bytes, sk_raft_message *out)
     }
     SK_RAFT_FIELDS(X)
 #undef X
-    if (reader.bad || greatest > SK_RAFT_NUMBER_MAX) return false;
+    if (reader.bad || greatest > SK_RAFT_NUMBER_MAX || out->lease_ms > SK_RAFT_LEASE_MS_MAX) return false;
     if (out->kind != SK_RAFT_APPEND) return sk_reader_done(&reader);
     if ((out->previous_index == 0) != (out->previous_term == 0)) return false;
     out->entries = sk_slice_make(reader.at, (size_t)(reader.end - reader.at));

@@ -19,6 +19,8 @@
     X(previous_term)                                                                                         \
     X(commit)         /* the leader's commit index */                                                        \
     X(promise_ms)     /* the next message from this leader comes within so long */                           \
+    X(lease_ms)       /* help nobody else to office for so long from when this is received; 0: not asked for */   \
+    X(trip_us)        /* the round trip to the receiver, as its leader measured it; 0: not known */          \
     X(round)          /* numbers the heartbeat rounds of a term */                                           \
     X(stamp)          /* the leader's clock, echoed */                                                       \
     X(heal)           /* a recovering replica is healed once its durable log reaches here; 0: not yet */     \
@@ -41,7 +43,7 @@ enum sk_raft_field {
 #define SK_RAFT_KINDS(X)                                                                                     \
     X(PREVOTE)                                                                                               \
     X(PREVOTE_ANSWER)                                                                                        \
-    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ) X(READ_ANSWER)
+    X(VOTE) X(VOTE_ANSWER) X(APPEND) X(APPEND_ANSWER) X(HEARTBEAT) X(HEARTBEAT_ANSWER) X(READ) X(READ_ANSWER) X(DOUBT)
 
 enum sk_raft_kind {
     SK_RAFT_KIND_NONE,
@@ -61,6 +63,9 @@ enum sk_raft_flag {
 
 // Nobody counts so far: greater numbers are nonsense (and would overflow sums).
 #define SK_RAFT_NUMBER_MAX ((uint64_t)1 << 62)
+
+// Nor asks anybody for a longer lease.
+#define SK_RAFT_LEASE_MS_MAX 60000
 
 typedef struct sk_raft_message {
     enum sk_raft_kind kind;

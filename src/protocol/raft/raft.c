@@ -38,17 +38,19 @@ void sk_raft_persist(sk_raft_replica *raft, enum sk_record_kind kind, uint64_t p
 {
     if (raft->state_dirty && kind != SK_RECORD_STATE) sk_raft_state_write(raft);
     raft->record_last++;
+    sk_raft_measure_record(raft);
     sk_effects_add(raft->out, SK_EFFECT_PERSIST)->persist.record = (sk_record){
         .kind = kind, .number = raft->record_last, .position = position, .epoch = epoch, .payload = payload};
 }
 
-// State record: vote u8, flags u8 (1: recovering).
+// State record: vote u8, flags u8 (1: recovering), and once there was one, the longest pledge in ms, u16.
 void sk_raft_state_write(sk_raft_replica *raft)
 {
     if (!raft->state_dirty) return;
     raft->state_dirty = false;
-    uint8_t bytes[2] = {(uint8_t)raft->vote, raft->recovering && !raft->healing};
-    sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, sizeof bytes));
+    uint8_t bytes[4] = {(uint8_t)raft->vote, raft->recovering && !raft->healing, (uint8_t)raft->pledge_ms,
+                        (uint8_t)(raft->pledge_ms >> 8)};
+    sk_slice payload = sk_arena_copy(&raft->out->arena, sk_slice_make(bytes, raft->pledge_ms ? 4 : 2));
     sk_raft_persist(raft, SK_RECORD_STATE, 0, raft->term, payload);
     raft->state_record = raft->record_last;
 }
@@ -95,11 +97,13 @@ static sk_replica *open_replica(const sk_setup *setup)
               setup->timing.heartbeat_idle >= setup->timing.heartbeat_active);
     SK_ASSERT(setup->timing.election_min > 0 && setup->timing.election_max >= setup->timing.election_min);
     SK_ASSERT(setup->limits.inflight_count_max > 0);
+    SK_ASSERT(setup->lease.length <= SK_RAFT_LEASE_MS_MAX * SK_MS && setup->lease.drift_ppm < 1000000);
     sk_raft_replica *raft = sk_alloc_zeroed(sizeof *raft);
     raft->self = setup->self;
     raft->boot = setup->boot;
     raft->limits = setup->limits;
     raft->timing = setup->timing;
+    raft->lease = setup->lease;
     raft->now = setup->now;
     sk_prng_init(&raft->prng, setup->seed);
     sk_raft_position base = {setup->recovery.snapshot_position, setup->recovery.snapshot_epoch};
@@ -116,7 +120,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     }
     SK_ASSERT(raft->self_slot < raft->peer_count);
     sk_ring_init(&raft->reads, sizeof(sk_raft_read));
-    raft->election_at = raft->heartbeat_at = raft->quorum_until = SK_NEVER;
+    raft->election_at = raft->heartbeat_at = raft->quorum_until = raft->doubt_at = SK_NEVER;
     return (sk_replica *)(void *)raft;
 }
 
@@ -186,6 +190,7 @@ static void on_durable(sk_raft_replica *raft, uint64_t number)
     SK_ASSERT(number <= raft->record_last);
     if (number <= raft->record_durable) return;
     raft->record_durable = number;
+    sk_raft_measure_durable(raft);
     sk_raft_log_durable(&raft->log, number);
     sk_raft_base_show(raft);
     sk_raft_recovery_durable(raft);
@@ -209,7 +214,7 @@ void sk_raft_halt(sk_raft_replica *raft, const char *why)
     sk_raft_reads_refuse(raft);
     sk_raft_set_role(raft, SK_RAFT_HALTED);
     raft->why = why;
-    raft->election_at = SK_NEVER;
+    raft->election_at = raft->doubt_at = SK_NEVER;
     raft->flush = false;
 }
 
@@ -217,6 +222,8 @@ static void on_tick(sk_raft_replica *raft)
 {
     raft->flush = false;
     sk_raft_apply(raft);
+    sk_raft_pledge_tick(raft);
+    sk_raft_doubt_tick(raft);
     sk_raft_election_tick(raft);
     if (raft->role == SK_RAFT_LEADER) {
         sk_raft_heartbeat_tick(raft);
@@ -286,6 +293,9 @@ static void dispatch(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_me
     case SK_RAFT_READ_ANSWER:
         sk_raft_on_read_answer(raft, from, message);
         break;
+    case SK_RAFT_DOUBT:
+        sk_raft_on_doubt(raft, from, message);
+        break;
     case SK_RAFT_KIND_NONE:
     case SK_RAFT_KIND_END:
         SK_UNREACHABLE();
@@ -354,6 +364,9 @@ static void on_event(sk_raft_replica *raft, const sk_event *event)
         break;
     case SK_EVENT_READ:
         on_read(raft, event->read.request);
+        break;
+    case SK_EVENT_WAITING:
+        sk_raft_asked(raft);
         break;
     case SK_EVENT_DURABLE:
         on_durable(raft, event->durable.number);
@@ -463,6 +476,7 @@ static sk_ns deadline(const sk_replica *replica)
     if (raft->role == SK_RAFT_HALTED) return SK_NEVER;
     if (raft->flush) return 0;
     sk_ns at = sk_raft_earlier(raft->election_at, sk_raft_reads_deadline(raft));
+    at = sk_raft_earlier(at, raft->doubt_at);
     if (raft->role != SK_RAFT_LEADER) return at;
     at = sk_raft_earlier(at, sk_raft_earlier(raft->heartbeat_at, raft->quorum_until));
     for (size_t i = 0; i < raft->peer_count; i++) {

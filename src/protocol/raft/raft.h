@@ -5,9 +5,13 @@
 //   verified   our log is known to equal that of this term's leader up to here (memory, not disk)
 //   round      a heartbeat sent to everybody; their numbers rise through a term
 //   promise    every message of a leader says within how long the next will come; silence counts from there
-//   loyal      a follower that has heard its leader, whose link has not broken and whose promise plus
-//   election_min has not passed:
-//              it helps nobody else to office (thesis 4.2.3 and 9.6)
+//   patience   the silence that is borne, learnt within [election_min, election_max] (patience.c)
+//   doubt      a leader that stays silent while something waits for it is asked for a sign of life; a live one answers at once,
+//              so silence counts from that question, whatever was promised before (patience.c)
+//   loyal      a follower that has heard its leader, whose link has not broken and whose promise plus patience has not
+//              passed: it helps nobody else to office (thesis 4.2.3 and 9.6)
+//   pledge     a follower's word to a leader that asked for a lease: for so long it helps nobody else to office, whatever
+//              happens: neither a broken link nor a newer term nor a restart ends it (lease.c)
 //   life       one start of a peer: its boot number
 //   recovering a replica that has lost records it may have answered for. It follows, and neither votes nor
 //   counts
@@ -111,6 +115,7 @@ typedef struct sk_raft_peer {
     uint32_t snapshot_failures;
     uint64_t round; // the last one answered
     sk_ns answered; // when it last answered in this term (election counts)
+    sk_ns pledged;  // when the newest heartbeat of this term that it has answered was sent; 0: none
     uint64_t boot;  // its life; 0: not known yet
     uint64_t
         acknowledged;    // greatest matched of its earlier lives in this term: less on its disk now is a loss
@@ -136,6 +141,7 @@ typedef struct sk_raft_replica {
     uint64_t boot;
     sk_limits limits;
     sk_timing timing;
+    sk_lease lease;
     sk_prng prng;
     sk_ns now;
     sk_effects *out; // within a step
@@ -144,6 +150,7 @@ typedef struct sk_raft_replica {
     uint64_t term;
     sk_node_id vote;
     bool recovering;
+    uint64_t pledge_ms; // the longest pledge ever made: a new life keeps it from its start
     uint64_t state_record; // the record that holds them
     uint64_t record_last;
     uint64_t record_durable;
@@ -174,9 +181,23 @@ typedef struct sk_raft_replica {
     size_t peer_count;
     size_t self_slot;
 
+    // Measured (patience.c): up at once, down slowly.
+    sk_ns lateness;    // of the leader's promised messages
+    sk_ns disk;        // from a record to its being durable
+    uint64_t disk_record; // the record that is being measured; 0: none
+    sk_ns disk_since;
+
     // Follower, candidate
     sk_ns election_at;
     sk_ns loyal_until;
+    sk_ns pledge_until;
+    sk_node_id pledged_to; // 0: to whomever an earlier life knew
+    uint64_t pledge_fresh_ms; // made in this turn: counted again from its end
+    sk_ns spoke;    // when the leader was last heard
+    sk_ns word_due; // and its next message is due; 0: it has promised none yet
+    sk_ns asked_at; // the first thing asked of it since; of use while doubt_at is set
+    sk_ns doubt_at; // look then whether it has spoken; SK_NEVER: nothing asked
+    bool doubted;   // and it has not spoken since
     uint64_t attempt;
     uint32_t grants; // a bit a slot
     sk_ns ask_retry_at;
@@ -252,11 +273,39 @@ void sk_raft_election_tick(sk_raft_replica *raft);
 void sk_raft_election_durable(sk_raft_replica *raft);
 bool sk_raft_loyal(const sk_raft_replica *raft, sk_node_id candidate);
 void sk_raft_leader_link_down(sk_raft_replica *raft);
-sk_ns sk_raft_silence(sk_raft_replica *raft); // a fresh random election timeout
 void sk_raft_on_prevote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_prevote_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_vote(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
 void sk_raft_on_vote_answer(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
+
+// ---- patience.c ----
+
+// The silence that is borne, and the longest that is drawn.
+sk_ns sk_raft_patience(const sk_raft_replica *raft);
+sk_ns sk_raft_patience_max(const sk_raft_replica *raft);
+sk_ns sk_raft_silence(sk_raft_replica *raft); // a fresh random one between them
+// The leader spoke and promised to do so again.
+void sk_raft_measure_word(sk_raft_replica *raft, sk_ns promise);
+// ... in a heartbeat, which also says what it measured.
+void sk_raft_measure_heartbeat(sk_raft_replica *raft, sk_raft_peer *leader, uint64_t trip_us);
+void sk_raft_measure_record(sk_raft_replica *raft); // record_last is on its way to the disk
+void sk_raft_measure_durable(sk_raft_replica *raft);
+// Something waits for the leader.
+void sk_raft_asked(sk_raft_replica *raft);
+void sk_raft_doubt_tick(sk_raft_replica *raft);
+void sk_raft_on_doubt(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message);
+
+// ---- lease.c ----
+
+// Leader: reads may be served now without a round. `now` must have been read after they came (R08).
+bool sk_raft_lease_holds(const sk_raft_replica *raft);
+uint64_t sk_raft_lease_ms(const sk_raft_replica *raft); // what a heartbeat asks for
+// Follower: asked for a pledge; and counted again at the end of the turn, when the time is newer than the message.
+void sk_raft_pledge(sk_raft_replica *raft, sk_node_id leader, uint64_t lease_ms);
+void sk_raft_pledge_tick(sk_raft_replica *raft);
+void sk_raft_pledge_start(sk_raft_replica *raft); // what an earlier life pledged
+// Nobody but `candidate`'s rival may be helped to office.
+bool sk_raft_pledged(const sk_raft_replica *raft, sk_node_id candidate);
 
 // ---- heartbeat.c: a leader's rounds, and being heard ----
 
@@ -299,6 +348,7 @@ void sk_raft_submits_abandon(sk_raft_replica *raft);
 void sk_raft_read_add(sk_raft_replica *raft, uint64_t request);
 void sk_raft_reads_tick(sk_raft_replica *raft); // follower: ask; retry; give up
 void sk_raft_reads_begin_round(sk_raft_replica *raft);
+void sk_raft_reads_by_lease(sk_raft_replica *raft); // leader: serve all that wait, if the lease holds
 bool sk_raft_reads_waiting(const sk_raft_replica *raft); // leader: some need a round answered
 bool sk_raft_reads_new(const sk_raft_replica *raft);     // ... and some need one begun
 void sk_raft_reads_settle(sk_raft_replica *raft);        // serve what can be served

@@ -2,7 +2,8 @@
 //
 //   leader    a read waits for a round begun after it came (R06, R07), answered by a majority, and for an
 //   entry of this term to be
-//             committed (R05); it is served when what was committed as its round began is applied
+//             committed (R05); it is served when what was committed as its round began is applied. With a lease
+//             (lease.c) no round is needed
 //   follower  asks the leader for such an index, one message for all reads of a turn, by a number never used
 //   again; an
 //             answer serves the reads of that ask and of earlier ones
@@ -16,7 +17,7 @@ static sk_raft_read *read_at(const sk_raft_replica *raft, size_t i)
 
 static sk_ns patience(const sk_raft_replica *raft)
 {
-    return 2 * raft->timing.election_max;
+    return 2 * sk_raft_patience_max(raft);
 }
 
 void sk_raft_read_add(sk_raft_replica *raft, uint64_t request)
@@ -62,11 +63,12 @@ static void answer_read(sk_raft_replica *raft, const sk_raft_read *read, uint8_t
     sk_raft_send(raft, read->peer, &answer, 0, SK_SEND_URGENT);
 }
 
-static void confirm(sk_raft_replica *raft)
+static void confirm(sk_raft_replica *raft, bool leased)
 {
     while (raft->reads_answered < raft->reads.count) {
         sk_raft_read *read = read_at(raft, raft->reads_answered);
-        if (!read->round || read->index > raft->commit || !sk_raft_round_answered(raft, read->round)) return;
+        if (!read->round || read->index > raft->commit) return;
+        if (!leased && !sk_raft_round_answered(raft, read->round)) return;
         read->answered = true;
         raft->reads_answered++;
         if (read->peer) answer_read(raft, read, 0);
@@ -75,7 +77,7 @@ static void confirm(sk_raft_replica *raft)
 
 void sk_raft_reads_settle(sk_raft_replica *raft)
 {
-    if (raft->role == SK_RAFT_LEADER) confirm(raft);
+    if (raft->role == SK_RAFT_LEADER) confirm(raft, false);
     while (raft->reads_answered) {
         const sk_raft_read *read = read_at(raft, 0);
         if (!read->peer) {
@@ -88,6 +90,17 @@ void sk_raft_reads_settle(sk_raft_replica *raft)
         sk_ring_pop_front(&raft->reads, 1);
         raft->reads_answered--;
     }
+}
+
+void sk_raft_reads_by_lease(sk_raft_replica *raft)
+{
+    if (!sk_raft_reads_waiting(raft) || !sk_raft_lease_holds(raft)) return;
+    if (raft->commit < raft->term_start) return; // R05: they wait, for a round of their own if need be
+    sk_raft_reads_begin_round(raft);
+    confirm(raft, true);
+    SK_ASSERT(!sk_raft_reads_waiting(raft));
+    sk_raft_active(raft); // heartbeats that renew the lease
+    sk_raft_reads_settle(raft);
 }
 
 void sk_raft_on_read(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_message *message)
@@ -164,6 +177,7 @@ void sk_raft_reads_tick(sk_raft_replica *raft)
     sk_raft_message ask = {
         .kind = SK_RAFT_READ, .term = raft->term, .boot = raft->boot, .request = raft->ask};
     sk_raft_send(raft, raft->leader, &ask, 0, SK_SEND_URGENT);
+    sk_raft_asked(raft);
 }
 
 sk_ns sk_raft_reads_deadline(const sk_raft_replica *raft)

@@ -10,10 +10,11 @@ enum { STATE_RECOVERING = 1 };
 
 static void recover_state(sk_raft_replica *raft, const sk_record *record)
 {
-    if (record->number < raft->state_record || record->payload.size != 2)
+    if (record->number < raft->state_record || (record->payload.size != 2 && record->payload.size != 4))
         return; // carried forward, overtaken since
     raft->state_record = record->number;
     raft->recovering = record->payload.data[1] & STATE_RECOVERING;
+    if (record->payload.size == 4) raft->pledge_ms = record->payload.data[2] | record->payload.data[3] << 8;
     if (record->epoch < raft->term) return; // below the snapshot's term: no vote of that matters
     raft->term = record->epoch;
     raft->vote = record->payload.data[0];
@@ -63,6 +64,7 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
     raft->record_durable = raft->record_last; // the store synced what it gave (R21)
     raft->recovered = raft->log.last;
     raft->verified = raft->commit;
+    sk_raft_pledge_start(raft);
     raft->attempt = (raft->boot & UINT32_MAX) << 24; // no answer to an earlier life's pre-vote counts
     uint64_t last_term = sk_raft_log_last_term(&raft->log);
     bool behind = last_term > raft->term; // an entry outlived its term's state record
