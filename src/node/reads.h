@@ -18,6 +18,7 @@ typedef struct sk_read_item {
     sk_client *client;
     uint64_t slot;
     sk_slice command; // encoded, in the group's arena
+    uint64_t routing; // the version that it was routed by
     uint8_t resp;
 } sk_read_item;
 
@@ -49,6 +50,8 @@ bool sk_reads_full(const sk_space *space);
 void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv);
 void sk_reads_query(sk_space *space, uint64_t id);            // the protocol says: run it now
 void sk_reads_refused(sk_space *space, uint64_t id, int why); // ask again soon
+// The space has been dropped: all are routed again.
+void sk_reads_leave(sk_space *space);
 void sk_reads_turn(sk_space *space);
 sk_ns sk_reads_deadline(const sk_space *space);
 

@@ -6,7 +6,9 @@
 #include "base/prng.h"
 #include "node/client.h"
 #include "node/node.h"
+#include "node/roster.h"
 #include "node/space.h"
+#include "node/spaces.h"
 
 typedef struct sk_peer {
     sk_node_id id;
@@ -36,8 +38,18 @@ struct sk_node {
     bool wal_failed;
     bool healing; // found.damaged, and not all spaces are refilled yet
 
-    sk_space *spaces[SK_SPACES_MAX];
+    sk_space *spaces[SK_SPACES_MAX]; // by id: the system and default spaces come first
     size_t space_count;
+    sk_roster roster;            // the catalogue that this node routes by
+    uint64_t catalogue_changes;  // of the system space's machine, when last looked at
+    uint64_t roster_opened;      // its durable version, when spaces were last opened and closed
+    bool spaces_look, parked_look, driver_look; // something has changed that they act on
+    sk_ns driver_at;             // when the driver asks again
+    size_t unlinking;            // files of dropped spaces, with the disk
+    sk_list parked, waiting;     // parked.c
+    sk_slice *route_argv;        // route.c
+    size_t route_argv_capacity;
+
     sk_peer peers[SK_FOUNDERS_MAX];
     size_t peer_count;
 
@@ -61,7 +73,5 @@ void sk_peer_queue(sk_node *node, sk_node_id to, enum sk_frame_kind kind, uint32
 bool sk_peer_linked(const sk_node *node, sk_node_id id);
 void sk_peers_flush(sk_node *node); // end of turn
 uint64_t sk_node_wall_ms(sk_node *node);
-// Which space a key (or, with no key, the connection's view) belongs to.
-sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv);
 
 #endif
