@@ -69,7 +69,11 @@ void sk_client_free(sk_client *client)
 
 static void end_job(sk_client *client)
 {
-    if (client->job) client->job->ops->close(client->job);
+    if (client->job) {
+        client->job->ops->close(client->job);
+        sk_space *space = sk_node_space(client->node, client->space);
+        if (space) sk_space_touch(space); // it has memory to give back
+    }
     client->job = NULL;
     client->wait_until = 0;
     sk_list_remove(&client->working);
@@ -242,6 +246,13 @@ static bool park(sk_client *client, const sk_command *command, size_t argc, cons
     return true;
 }
 
+static void read_by_mode(sk_space *space, sk_client *client, uint64_t number, size_t argc, const sk_slice *argv)
+{
+    enum sk_reads_mode mode = client->read_mode ? client->read_mode : space->read_mode;
+    if (mode == SK_READS_LINEARIZABLE) sk_reads_add(space, client, number, client->resp, argc, argv);
+    else sk_local_reads_add(space, client, number, client->resp, argc, argv, mode == SK_READS_SESSION);
+}
+
 // A request for a space: false when the input must wait.
 static bool data_request(sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
 {
@@ -269,7 +280,7 @@ static bool data_request(sk_client *client, const sk_command *command, size_t ar
     node->commands++;
     uint64_t number = open_slot(client);
     if (ordered) sk_origin_submit(space, client, number, client->resp, argc, route.argv);
-    else sk_reads_add(space, client, number, client->resp, argc, route.argv);
+    else read_by_mode(space, client, number, argc, route.argv);
     return true;
 }
 

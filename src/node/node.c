@@ -40,7 +40,19 @@ void sk_node_config_default(sk_node_config *config)
 static void on_durable(sk_wal_owner *owner, uint64_t sequence)
 {
     sk_node *node = SK_CONTAINER(owner, sk_node, wal_owner);
-    for (size_t i = 0; i < node->space_count; i++) sk_space_durable(node->spaces[i], sequence);
+    sk_list some;
+    sk_list_init(&some);
+    while (!sk_list_empty(&node->marked)) {
+        sk_list *first = node->marked.next;
+        sk_list_remove(first);
+        sk_list_push_back(&some, first);
+    }
+    while (!sk_list_empty(&some)) {
+        sk_space *space = SK_CONTAINER(some.next, sk_space, marked);
+        sk_list_remove(&space->marked);
+        sk_space_durable(space, sequence);
+        if (space->marks.count && sk_list_empty(&space->marked)) sk_list_push_back(&node->marked, &space->marked);
+    }
 }
 
 static void on_failed(sk_wal_owner *owner, int error)
@@ -171,6 +183,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     sk_list_init(&node->working);
     sk_list_init(&node->blocked);
     sk_list_init(&node->parked);
+    sk_list_init(&node->marked);
     sk_list_init(&node->waiting);
     node->spaces_look = node->driver_look = true;
     node->driver_at = SK_NEVER;
@@ -251,11 +264,26 @@ static sk_ns next_turn(sk_node *node)
     sk_ns at = sk_clients_deadline(node);
     sk_ns spaces = sk_spaces_deadline(node);
     if (spaces < at) at = spaces;
+    for (size_t i = 0; i < node->active_count; i++) {
+        sk_space *space = node->active[i];
+        node->wake[space->index] = sk_space_deadline(space);
+        node->watched[space->index] = sk_space_watched(space);
+    }
+    // What was touched since this turn chose its spaces, and is none of them, stands at 0.
     for (size_t i = 0; i < node->space_count; i++) {
-        sk_ns wanted = sk_space_deadline(node->spaces[i]);
-        if (wanted < at) at = wanted;
+        if (node->wake[i] < at) at = node->wake[i];
     }
     return at;
+}
+
+// Spaces to which something has happened, whose time has come, or that work with the disk; all of them when the log is to be shortened.
+static void choose_active(sk_node *node)
+{
+    bool all = sk_wal_over(node->wal);
+    node->active_count = 0;
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (all || node->wake[i] <= node->now || node->watched[i]) node->active[node->active_count++] = node->spaces[i];
+    }
 }
 
 sk_ns sk_node_turn(sk_node *node)
@@ -263,18 +291,22 @@ sk_ns sk_node_turn(sk_node *node)
     node->turns++;
     announce(node);
     sk_spaces_turn(node);
-    for (size_t i = 0; i < node->space_count; i++) sk_space_turn(node->spaces[i]);
+    choose_active(node);
+    for (size_t i = 0; i < node->active_count; i++) sk_space_turn(node->active[i]);
     sk_wal_flush(node->wal);
     sk_peers_flush(node);
     bool more = sk_clients_work(node);
-    for (size_t i = 0; i < node->space_count; i++) more |= sk_space_work(node->spaces[i]);
+    for (size_t i = 0; i < node->active_count; i++) more |= sk_space_work(node->active[i]);
     watch_healing(node);
     sk_clients_flush(node);
     // Slices may have left something to send or to write down.
-    for (size_t i = 0; i < node->space_count; i++) sk_forward_flush(node->spaces[i]);
+    for (size_t i = 0; i < node->active_count; i++) sk_forward_flush(node->active[i]);
     sk_wal_flush(node->wal);
     sk_peers_flush(node);
-    return more ? 0 : next_turn(node);
+    sk_ns at = next_turn(node);
+    if (!more) return at;
+    for (size_t i = 0; i < node->active_count; i++) sk_space_touch(node->active[i]); // whichever of them has more
+    return 0;
 }
 
 bool sk_node_stopping(sk_node *node)
@@ -283,7 +315,8 @@ bool sk_node_stopping(sk_node *node)
     if (sk_wal_busy(node->wal) || node->roster.writing || node->unlinking) return false;
     for (size_t i = 0; i < node->space_count; i++) {
         const sk_space *space = node->spaces[i];
-        if (space->origin.waiting.count + space->origin.sent.count + space->reads.count) return false;
+        if (space->origin.waiting.count + space->origin.sent.count + space->reads.count + space->local_reads.count)
+            return false;
         if (space->job.writer) return false;
     }
     return sk_list_empty(&node->dirty);

@@ -142,12 +142,13 @@ static void submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t re
                            .deadline = node->now + node->config.request_timeout,
                            .command = sk_alloc(command.size),
                            .command_size = command.size,
-                           .routing = space->id == SK_SPACE_DEFAULT ? sk_route_version(node) : 0,
+                           .routing = sk_route_stamp(space),
                            .resp = resp,
                            .control = control};
     memcpy(item.command, command.data, command.size);
     origin->bytes += command.size;
     *(sk_origin_item *)sk_ring_push(&origin->waiting) = item;
+    sk_space_touch(space);
     // As leader, with everything before it already ordered: no need to wait for the end of the turn.
     if (origin->leader == node->identity.node && origin->epoch == space->status.epoch && sk_space_leads(space) &&
         origin->waiting.count == 1 && origin->sent_count == origin->sent.count) {
@@ -216,6 +217,7 @@ void sk_origin_answer(sk_space *space, uint64_t number, sk_slice reply)
     if (number <= origin->answered_to || number - origin->answered_to > origin->sent.count) return;
     sk_origin_item *item = item_at(&origin->sent, (size_t)(number - origin->answered_to - 1));
     if (item->answered) return;
+    if (number > origin->answered_max) origin->answered_max = number;
     settle(origin, item, reply);
     item->answered = true;
     pop_answered(space);

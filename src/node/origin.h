@@ -36,6 +36,7 @@ typedef struct sk_origin_item {
 typedef struct sk_origin {
     sk_ring waiting;      // of sk_origin_item
     sk_ring sent;         // of sk_origin_item; the first has number answered_to + 1
+    uint64_t answered_max; // the greatest number that has had its answer
     uint64_t answered_to; // every number up to here is resolved
     size_t sent_count;    // of `sent`, given to the leader of (leader, epoch)
     size_t expired_count; // of `sent`, past their deadline

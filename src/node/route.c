@@ -9,6 +9,11 @@ uint64_t sk_route_version(const sk_node *node)
     return node->roster.known.routing;
 }
 
+uint64_t sk_route_stamp(const sk_space *space)
+{
+    return space->id == SK_SPACE_DEFAULT ? sk_route_version(space->node) : 0;
+}
+
 // ---- What a space can honour ----
 
 static void refuse_need(const sk_command *command, const char *need, const sk_space *space, sk_reply *refusal)

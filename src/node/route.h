@@ -26,6 +26,8 @@ enum sk_route_result sk_route_find(const sk_client *client, const sk_command *co
                                    sk_route *out, sk_reply *refusal);
 // The routing version that requests are routed by now (catalogue.h); entries of the default space carry it.
 uint64_t sk_route_version(const sk_node *node);
+// What a request for this space carries: only the default space has fences.
+uint64_t sk_route_stamp(const sk_space *space);
 
 // ---- Requests on their way between spaces (parked.c) ----
 

@@ -62,6 +62,9 @@ sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_s
     sk_sessions_init(&space->sessions);
     sk_origin_init(&space->origin);
     sk_reads_init(&space->reads);
+    sk_local_reads_init(&space->local_reads);
+    sk_list_init(&space->marked);
+    space->read_mode = kind->reads;
     sk_transfers_init(&space->transfers);
     sk_list_init(&space->fetches);
     return space;
@@ -113,6 +116,8 @@ void sk_space_close(sk_space *space)
     sk_sessions_deinit(&space->sessions);
     sk_origin_deinit(&space->origin);
     sk_reads_deinit(&space->reads);
+    sk_local_reads_deinit(&space->local_reads);
+    sk_list_remove(&space->marked);
     for (size_t i = 0; i < SK_FOUNDERS_MAX; i++) sk_buffer_deinit(&space->origins[i].answers);
     sk_buffer_deinit(&space->reply);
     sk_buffer_deinit(&space->envelope);
@@ -162,6 +167,7 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
     SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
     *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence};
+    if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 
 static void on_fetched(sk_wal_read *read)
@@ -376,6 +382,7 @@ static void step_once(sk_space *space, sk_event *event)
 
 void sk_space_step(sk_space *space, sk_event event)
 {
+    sk_space_touch(space);
     step_once(space, &event);
     while (space->own.count) {
         held_send own = *(held_send *)sk_ring_at(&space->own, 0);
@@ -523,6 +530,7 @@ void sk_space_turn(sk_space *space)
     if (space->closing) return;
     sk_origin_turn(space);
     sk_reads_turn(space);
+    sk_local_reads_turn(space);
     advance_clock(space);
     for (int i = 0; i < TICKS_A_TURN_MAX && space->protocol->deadline(space->replica) <= space->node->now; i++) {
         sk_space_step(space, (sk_event){.kind = SK_EVENT_TICK});
@@ -543,9 +551,15 @@ sk_ns sk_space_deadline(sk_space *space)
     sk_ns at = space->protocol->deadline(space->replica);
     at = earlier(at, sk_origin_deadline(space));
     at = earlier(at, sk_reads_deadline(space));
+    at = earlier(at, sk_local_reads_deadline(space));
     at = earlier(at, advance_due(space));
     at = earlier(at, sk_snapshot_job_deadline(space));
     return earlier(at, sk_transfer_deadline(space));
+}
+
+bool sk_space_watched(const sk_space *space)
+{
+    return space->job.writer || !sk_transfers_quiet(space);
 }
 
 bool sk_space_work(sk_space *space)

@@ -15,6 +15,7 @@
 #include "node/envelope.h"
 #include "node/forward.h"
 #include "node/kind.h"
+#include "node/local_reads.h"
 #include "node/origin.h"
 #include "node/reads.h"
 #include "node/rules.h"
@@ -44,11 +45,13 @@ typedef struct sk_space_clock {
 
 struct sk_space {
     sk_node *node;
+    size_t index; // in node->spaces
     uint32_t id;
     const char *name; // owned
     sk_buffer prefix; // empty: the default space's
     const sk_space_kind *kind;
     const sk_protocol *protocol; // of the kind
+    sk_list marked;   // node->marked, while records of it are not durable
     bool closing;     // dropped: nothing but what is with the disk goes on
     sk_replica *replica;
     sk_machine *machine;
@@ -73,6 +76,8 @@ struct sk_space {
 
     sk_origin origin;
     sk_reads reads;
+    sk_local_reads local_reads;
+    enum sk_reads_mode read_mode; // of connections that chose none
     sk_forwarding origins[SK_FOUNDERS_MAX]; // one for each of node->peers
 
     sk_snapshot_info snapshot; // newest on disk; position 0: none
@@ -105,6 +110,8 @@ sk_ns sk_space_deadline(sk_space *space);
 // Work in slices (snapshots, transfers, garbage). True: there is more to do at once.
 bool sk_space_work(sk_space *space);
 
+// Work with the disk is under way: it takes part in every turn.
+bool sk_space_watched(const sk_space *space);
 bool sk_space_leads(const sk_space *space);
 void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out); // for queries, as of what is applied
 void sk_space_check(const sk_space *space);

@@ -12,12 +12,23 @@
 
 // ---- The list ----
 
+// All from `at` on have another place: they take part in the next turn.
+static void renumber(sk_node *node, size_t at)
+{
+    for (; at < node->space_count; at++) {
+        node->spaces[at]->index = at;
+        node->wake[at] = 0;
+        node->watched[at] = false;
+    }
+}
+
 static void add(sk_node *node, sk_space *space)
 {
     SK_ASSERT(node->space_count < SK_SPACES_MAX);
     size_t at = node->space_count++;
     for (; at > 0 && node->spaces[at - 1]->id > space->id; at--) node->spaces[at] = node->spaces[at - 1];
     node->spaces[at] = space;
+    renumber(node, at);
 }
 
 static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
@@ -30,6 +41,7 @@ static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
     }
     sk_space *space = sk_space_open(node, record->id, record->name, kind);
     sk_buffer_append_slice(&space->prefix, record->prefix);
+    space->read_mode = record->reads ? record->reads : kind->reads;
     add(node, space);
     return space;
 }
@@ -90,6 +102,7 @@ static void begin_closing(sk_space *space)
     space->closing = true;
     sk_origin_leave(space);
     sk_reads_leave(space);
+    sk_local_reads_leave(space);
     sk_transfers_abort(space);
     if (space->job.writer) sk_snapshot_writer_abort(space->job.writer);
     for (sk_list *at = node->clients.next; at != &node->clients; at = at->next) {
@@ -128,6 +141,7 @@ static void remove_at(sk_node *node, size_t index)
     sk_space *space = node->spaces[index];
     node->space_count--;
     memmove(&node->spaces[index], &node->spaces[index + 1], (node->space_count - index) * sizeof *node->spaces);
+    renumber(node, index);
     unlink_snapshot(node, space);
     sk_wal_forget(node->wal, space->id);
     sk_space_close(space);
@@ -151,7 +165,9 @@ static void learn(sk_node *node)
     for (size_t i = 0; i < node->space_count; i++) {
         sk_space *space = node->spaces[i];
         const sk_space_record *record = sk_catalogue_by_id(&node->roster.known, space->id);
-        if (!record || space->id < SK_SPACE_FIRST_ID) continue;
+        if (!record) continue;
+        space->read_mode = record->reads ? record->reads : space->kind->reads;
+        if (space->id < SK_SPACE_FIRST_ID) continue;
         sk_space_rename(space, record->name);
         sk_buffer_clear(&space->prefix);
         sk_buffer_append_slice(&space->prefix, record->prefix);

@@ -36,10 +36,17 @@ struct sk_node {
     sk_wal *wal;
     sk_wal_found found;
     bool wal_failed;
+    sk_list marked; // spaces with records that are not durable
     bool healing; // found.damaged, and not all spaces are refilled yet
 
     sk_space *spaces[SK_SPACES_MAX]; // by id: the system and default spaces come first
     size_t space_count;
+    // Beside each of them: when it next wants a turn (0: something has happened to it), and whether it takes part in every turn (work with
+    // the disk under way). So a space in which nothing happens costs a turn two comparisons.
+    sk_ns wake[SK_SPACES_MAX];
+    bool watched[SK_SPACES_MAX];
+    sk_space *active[SK_SPACES_MAX]; // of this turn
+    size_t active_count;
     sk_roster roster;            // the catalogue that this node routes by
     uint64_t catalogue_changes;  // of the system space's machine, when last looked at
     uint64_t roster_opened;      // its durable version, when spaces were last opened and closed
@@ -65,6 +72,12 @@ struct sk_node {
     sk_buffer scratch; // for whoever needs bytes within one call
     sk_buffer silent;  // where replies go that nobody wants
 };
+
+// Something has happened to the space: it takes part in the next turn.
+static inline void sk_space_touch(sk_space *space)
+{
+    space->node->wake[space->index] = 0;
+}
 
 sk_peer *sk_node_peer(sk_node *node, sk_node_id id); // NULL: not a member
 sk_space *sk_node_space(sk_node *node, uint32_t id); // NULL: no such space

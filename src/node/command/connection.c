@@ -146,6 +146,7 @@ void sk_node_run_reset(sk_node_call *call)
     sk_client *client = call->client;
     memset(client->name, 0, sizeof client->name);
     client->selected = client->bound = 0;
+    client->read_mode = SK_READS_DEFAULT;
     client->reply_mode = SK_REPLY_ON;
     client->resp = call->reply.resp = 2;
     sk_call_speak(call);

@@ -97,6 +97,9 @@ void sk_node_run_wait(sk_node_call *call);
 // ---- info.c ----
 void sk_node_run_info(sk_node_call *call);
 
+// ---- readmode.c ----
+void sk_node_run_readmode(sk_node_call *call);
+
 // ---- space.c ----
 void sk_node_run_space_alter(sk_node_call *call);
 void sk_node_run_space_create(sk_node_call *call);

@@ -110,6 +110,8 @@ static const sk_node_command rows[] = {
         "Returns the state of this node, its spaces and its peers"),
     ROW("ping", -1, FAST, "connection", "1.0.0", sk_node_run_ping, "Answers PONG, or the given string"),
     ROW("quit", -1, DOOR, "connection", "1.0.0", sk_node_run_quit, "Closes the connection"),
+    ROW("readmode", -1, FAST, "skein", "0.2.0", sk_node_run_readmode,
+        "Sets or returns how fresh reads are: linearizable, session, local or default"),
     ROW("readonly", 1, FAST, "cluster", "3.0.0", sk_node_run_cluster_disabled,
         "Refused: every node stands alone and forwards inside"),
     ROW("readwrite", 1, FAST, "cluster", "3.0.0", sk_node_run_cluster_disabled,
