@@ -184,6 +184,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     sk_list_init(&node->blocked);
     sk_list_init(&node->parked);
     sk_list_init(&node->marked);
+    sk_list_init(&node->unlinking);
     sk_list_init(&node->waiting);
     node->spaces_look = node->driver_look = true;
     node->driver_at = SK_NEVER;
@@ -209,6 +210,7 @@ void sk_node_close(sk_node *node)
 {
     while (!sk_list_empty(&node->clients)) sk_client_free(SK_CONTAINER(node->clients.next, sk_client, link));
     sk_parked_deinit(node);
+    sk_spaces_deinit(node);
     close_spaces(node);
     sk_free(node->route_argv);
     for (size_t i = 0; i < node->peer_count; i++) {
@@ -312,7 +314,7 @@ sk_ns sk_node_turn(sk_node *node)
 bool sk_node_stopping(sk_node *node)
 {
     node->stopping = true;
-    if (sk_wal_busy(node->wal) || node->roster.writing || node->unlinking) return false;
+    if (sk_wal_busy(node->wal) || node->roster.writing || !sk_list_empty(&node->unlinking)) return false;
     for (size_t i = 0; i < node->space_count; i++) {
         const sk_space *space = node->spaces[i];
         if (space->origin.waiting.count + space->origin.sent.count + space->reads.count + space->local_reads.count)

@@ -83,8 +83,7 @@ void sk_route_again(sk_space *space, sk_client *client, uint64_t slot, uint8_t r
     bool created = space->id >= SK_SPACE_FIRST_ID;
     if (created && client->bound == space->id) {
         sk_reply reply = {.out = sk_client_reply_at(client, slot), .resp = resp};
-        sk_reply_errorf(&reply, "ERR space '%s' is being dropped, nothing was changed: SELECT another, or 0 for the routed view",
-                        space->name);
+        sk_route_reply_dropped(client, &reply);
         sk_client_complete(client, slot);
         return;
     }

@@ -42,6 +42,12 @@ static bool honoured(const sk_space *space, const sk_command *command, size_t ar
 
 // ---- One space, chosen by SELECT ----
 
+void sk_route_reply_dropped(const sk_client *client, sk_reply *reply)
+{
+    sk_reply_errorf(reply, "ERR the space that SELECT %u chose has been dropped: SELECT another, or 0 for the routed view",
+                    client->selected);
+}
+
 static enum sk_route_result bound_space(const sk_client *client, sk_route *out, sk_reply *refusal)
 {
     sk_node *node = client->node;
@@ -51,8 +57,7 @@ static enum sk_route_result bound_space(const sk_client *client, sk_route *out, 
         return SK_ROUTE_GO;
     }
     if (sk_catalogue_by_id(&node->roster.known, client->bound)) return SK_ROUTE_WAIT;
-    sk_reply_errorf(refusal, "ERR the space that SELECT %u chose has been dropped: SELECT another, or 0 for the routed view",
-                    client->selected);
+    sk_route_reply_dropped(client, refusal);
     return SK_ROUTE_REFUSED;
 }
 

@@ -29,6 +29,9 @@ uint64_t sk_route_version(const sk_node *node);
 // What a request for this space carries: only the default space has fences.
 uint64_t sk_route_stamp(const sk_space *space);
 
+// The error of a connection whose space has been dropped.
+void sk_route_reply_dropped(const sk_client *client, sk_reply *reply);
+
 // ---- Requests on their way between spaces (parked.c) ----
 
 // A reply for this node alone (verdict.h): acts on it; the slot is answered then or later.

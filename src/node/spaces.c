@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/error.h"
 #include "node/catalogue_machine.h"
 #include "node/route.h"
 #include "node/state.h"
@@ -46,6 +47,27 @@ static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
     return space;
 }
 
+// Snapshots of spaces that were dropped: a crash may have come between the roster and their removal. Best effort: they only take room.
+static void remove_leftovers(sk_node *node)
+{
+    sk_buffer listing = {0};
+    sk_disk_request list = {.op = SK_DISK_LIST, .name = "snap", .listing = &listing};
+    int64_t result = node->roster.damaged || node->roster.absent ? SK_ENOENT : sk_disk_run(node->disk, &list);
+    for (size_t at = 0; result >= 0 && at < listing.size;) {
+        const char *name = (const char *)listing.data + at;
+        at += strlen(name) + 1;
+        uint32_t id;
+        uint64_t position;
+        const char *ending;
+        if (!sk_snapshot_name_parse(name, &id, &position, &ending)) continue;
+        if (id < SK_SPACE_FIRST_ID || id >= node->roster.known.next_id || sk_node_space(node, id)) continue;
+        sk_disk_request request = {.op = SK_DISK_UNLINK};
+        sk_snapshot_name(request.name, "snap", id, position, ending);
+        (void)sk_disk_run(node->disk, &request);
+    }
+    sk_buffer_deinit(&listing);
+}
+
 void sk_spaces_at_start(sk_node *node)
 {
     add(node, sk_space_open(node, SK_SPACE_SYSTEM, "system", &sk_space_kind_system));
@@ -56,6 +78,7 @@ void sk_spaces_at_start(sk_node *node)
         if (record->id < SK_SPACE_FIRST_ID || record->phase == SK_PHASE_CREATING) continue;
         (void)add_recorded(node, record);
     }
+    remove_leftovers(node);
     if (node->roster.damaged)
         sk_log(node->sink, SK_LOG_ERROR, "msg=\"the list of spaces is damaged: spaces found in the log refill from peers\"");
 }
@@ -117,23 +140,36 @@ static bool quiet(const sk_space *space)
     return !space->job.writer && sk_transfers_quiet(space) && sk_list_empty(&space->fetches);
 }
 
+typedef struct unlinking {
+    sk_disk_request request;
+    sk_list link;
+} unlinking;
+
 static void on_unlinked(sk_disk_request *request)
 {
-    sk_node *node = request->owner;
-    node->unlinking--;
-    sk_free(request);
+    unlinking *one = SK_CONTAINER(request, unlinking, request);
+    sk_list_remove(&one->link);
+    sk_free(one);
 }
 
+// What a crash leaves lying the next start removes.
 static void unlink_snapshot(sk_node *node, const sk_space *space)
 {
     if (!space->snapshot.position) return;
-    sk_disk_request *request = sk_alloc_zeroed(sizeof *request);
-    request->op = SK_DISK_UNLINK;
-    sk_snapshot_name(request->name, "snap", space->id, space->snapshot.position, "snap");
-    request->done = on_unlinked;
-    request->owner = node;
-    node->unlinking++;
-    sk_disk_submit(node->disk, request);
+    unlinking *one = sk_alloc_zeroed(sizeof *one);
+    one->request = (sk_disk_request){.op = SK_DISK_UNLINK, .done = on_unlinked};
+    sk_snapshot_name(one->request.name, "snap", space->id, space->snapshot.position, "snap");
+    sk_list_push_back(&node->unlinking, &one->link);
+    sk_disk_submit(node->disk, &one->request);
+}
+
+void sk_spaces_deinit(sk_node *node)
+{
+    while (!sk_list_empty(&node->unlinking)) {
+        unlinking *one = SK_CONTAINER(node->unlinking.next, unlinking, link);
+        sk_list_remove(&one->link);
+        sk_free(one);
+    }
 }
 
 static void remove_at(sk_node *node, size_t index)

@@ -15,6 +15,7 @@ sk_space *sk_spaces_found_in_log(sk_node *node, uint32_t id);
 // parked requests.
 void sk_spaces_turn(sk_node *node);
 sk_ns sk_spaces_deadline(const sk_node *node);
+void sk_spaces_deinit(sk_node *node); // the disk is gone or at rest
 // Something that the driver or parked requests look at has changed.
 void sk_spaces_look(sk_node *node);
 

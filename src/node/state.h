@@ -52,7 +52,7 @@ struct sk_node {
     uint64_t roster_opened;      // its durable version, when spaces were last opened and closed
     bool spaces_look, parked_look, driver_look; // something has changed that they act on
     sk_ns driver_at;             // when the driver asks again
-    size_t unlinking;            // files of dropped spaces, with the disk
+    sk_list unlinking;           // files of dropped spaces, with the disk (spaces.c)
     sk_list parked, waiting;     // parked.c
     sk_slice *route_argv;        // route.c
     size_t route_argv_capacity;
