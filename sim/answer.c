@@ -102,6 +102,11 @@ static bool settle_write(const sk_answer *answer, sk_operation *operation)
 
 bool sk_answer_settle(const sk_answer *answer, sk_operation *operation, char *problem, size_t size)
 {
+    if (operation->kind == SK_OPERATION_SPACE) { // refused more often than not, for good reasons
+        operation->outcome = answer->kind == SK_ANSWER_OK ? SK_OUTCOME_OK : SK_OUTCOME_UNKNOWN;
+        return answer->kind == SK_ANSWER_OK || answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_UNKNOWN ||
+               answer->kind == SK_ANSWER_ODD;
+    }
     bool read = operation->kind == SK_OPERATION_GET || operation->kind == SK_OPERATION_COUNT ||
                 operation->kind == SK_OPERATION_LIST;
     operation->outcome = SK_OUTCOME_OK;

@@ -13,7 +13,7 @@
 
 enum { LIST_TOKENS_MAX = 100, LEASES_MAX = 40 };
 
-enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST, KEY_LEASE };
+enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST, KEY_LEASE, KEY_SPACE };
 
 typedef struct key {
     enum key_kind kind;
@@ -47,6 +47,7 @@ struct sk_clients {
     uint32_t key_count, key_capacity;
     uint32_t registers[8], counters[8], lists[8]; // of the workload, swarm.keys of each
     uint32_t leases[LEASES_MAX], lease_count;     // each is lent once
+    uint32_t spaces; // stands for the spaces: a key that is never there
     client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
     uint32_t count;
 };
@@ -79,6 +80,7 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
         clients->counters[i] = key_add(clients, KEY_COUNTER);
         clients->lists[i] = key_add(clients, KEY_LIST);
     }
+    clients->spaces = key_add(clients, KEY_SPACE);
     for (uint32_t i = 0; i <= clients->count; i++) {
         client *one = &clients->list[i];
         one->id = i;
@@ -111,7 +113,7 @@ static sk_ns draw_delay(sk_clients *clients)
 
 static void key_name(const sk_clients *clients, uint32_t index, char out[16])
 {
-    static const char letters[] = {'r', 'c', 'a', 'e'};
+    static const char letters[] = {'r', 'c', 'a', 'e', 's'};
     snprintf(out, 16, "%c%" PRIu32, letters[clients->keys[index].kind], index);
 }
 
@@ -136,8 +138,31 @@ static void value_text(uint64_t value, char out[32])
     snprintf(out, 32, "v%" PRIu64 ".", value);
 }
 
+// Prefixes of the workload's own keys, so that every other operation may meet a space that comes or goes.
+static void write_space_request(const sk_operation *op, sk_buffer *out)
+{
+    static const char *const prefixes[] = {"r", "c", "a", "e", "r0", "a2", "e1", "e2"};
+    const char *prefix = prefixes[op->expect / 2 % 8];
+    bool drop = op->expect % 2;
+    char name[8];
+    snprintf(name, sizeof name, "s%s", prefix);
+    sk_buffer_printf(out, "*%d\r\n", drop ? 3 : 7);
+    write_argument(out, "SPACE", 0);
+    write_argument(out, drop ? "DROP" : "CREATE", 0);
+    write_argument(out, name, 0);
+    if (drop) return;
+    write_argument(out, "PREFIX", 0);
+    write_argument(out, prefix, 0);
+    write_argument(out, "PROTOCOL", 0);
+    write_argument(out, "raft", 0);
+}
+
 static void write_request(sk_clients *clients, const sk_operation *op, sk_buffer *out)
 {
+    if (op->kind == SK_OPERATION_SPACE) {
+        write_space_request(op, out);
+        return;
+    }
     char name[16], text[32];
     key_name(clients, op->key, name);
     bool lend = op->kind == SK_OPERATION_LEND, swap = op->kind == SK_OPERATION_CAS;
@@ -200,7 +225,7 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     if (clients->world->trace.lines) {
         char name[16];
         key_name(clients, op.key, name);
-        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET", "LEND"};
+        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET", "LEND", "SPACE"};
         SK_TRACE(&clients->world->trace,
                  "client %" PRIu32 " asks %" PRIu32 ": #%" PRIu64 " %s %s (expects %" PRIu64 ")", one->id,
                  one->connection->to, op.value, verbs[op.kind], name, op.expect);
@@ -231,6 +256,8 @@ static sk_operation draw_operation(sk_clients *clients)
     uint32_t writes = swarm->weight_set + swarm->weight_cas + swarm->weight_increment + swarm->weight_append;
     if (sk_prng_chance(&clients->prng, swarm->weight_lend, 12) && clients->lease_count < LEASES_MAX)
         return draw_lend(clients);
+    if (sk_prng_chance(&clients->prng, swarm->weight_space, 20))
+        return (sk_operation){.kind = SK_OPERATION_SPACE, .key = clients->spaces, .expect = sk_prng_below(&clients->prng, 16)};
     uint64_t lot = sk_prng_below(&clients->prng, writes + swarm->weight_get);
     uint32_t at = swarm->weight_set;
     if (lot < at) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
@@ -259,7 +286,8 @@ static sk_operation draw_operation(sk_clients *clients)
 
 static sk_operation draw_read(const sk_clients *clients, uint32_t index)
 {
-    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST, SK_OPERATION_GET};
+    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST, SK_OPERATION_GET,
+                                                    SK_OPERATION_GET};
     return (sk_operation){.kind = reads[clients->keys[index].kind], .key = index};
 }
 

@@ -27,6 +27,7 @@ enum sk_operation_kind {
     SK_OPERATION_APPEND,
     SK_OPERATION_LIST,
     SK_OPERATION_LEND, // SET with PX: once a key
+    SK_OPERATION_SPACE, // SPACE CREATE or DROP: whatever it comes to, no key may be lost by it
 };
 
 enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN };

@@ -112,6 +112,7 @@ static void draw_clients(sk_swarm *swarm, sk_prng prng)
     swarm->weight_increment = (uint32_t)PICK(0, 2);
     swarm->weight_append = (uint32_t)PICK(1, 3);
     swarm->weight_lend = (uint32_t)PICK(0, 1);
+    swarm->weight_space = (uint32_t)PICK(0, 0, 1, 3);
 }
 
 void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, uint32_t nodes)
@@ -182,7 +183,7 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
     print_time(out, "think", swarm->think_mean);
     print_time(out, "timeout", swarm->client_timeout);
     fprintf(out,
-            " set/get/cas/increment/append/lend=%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "\n",
+            " set/get/cas/increment/append/lend/space=%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "\n",
             swarm->weight_set, swarm->weight_get, swarm->weight_cas, swarm->weight_increment,
-            swarm->weight_append, swarm->weight_lend);
+            swarm->weight_append, swarm->weight_lend, swarm->weight_space);
 }

@@ -54,7 +54,7 @@ typedef struct sk_swarm {
     uint32_t operations_max; // after so many in all, clients think much longer
     uint32_t keys;           // of each kind
     uint32_t value_size_max; // bytes
-    uint32_t weight_set, weight_get, weight_cas, weight_increment, weight_append, weight_lend;
+    uint32_t weight_set, weight_get, weight_cas, weight_increment, weight_append, weight_lend, weight_space;
 } sk_swarm;
 
 // `nodes`: 0 to draw it.

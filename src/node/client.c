@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "node/command/command.h"
+#include "node/route.h"
 #include "node/state.h"
 
 typedef struct slot {
@@ -68,7 +69,11 @@ void sk_client_free(sk_client *client)
 
 static void end_job(sk_client *client)
 {
-    if (client->job) client->job->ops->close(client->job);
+    if (client->job) {
+        client->job->ops->close(client->job);
+        sk_space *space = sk_node_space(client->node, client->space);
+        if (space) sk_space_touch(space); // it has memory to give back
+    }
     client->job = NULL;
     client->wait_until = 0;
     sk_list_remove(&client->working);
@@ -169,7 +174,10 @@ void sk_client_complete(sk_client *client, uint64_t number)
         if (!client->slots.count) sk_client_free(client);
         return;
     }
-    if (!client->slots.count) client->ordered = client->exclusive = false;
+    if (!client->slots.count) {
+        client->ordered = client->exclusive = false;
+        client->tries = 0;
+    }
     sk_client_touch(client);
     reconsider(client);
 }
@@ -225,11 +233,38 @@ static bool no_room(sk_client *client)
     return true;
 }
 
+// Its space is not open here yet.
+static bool park(sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
+{
+    if (client->slots.count) return false;
+    sk_buffer bytes = {0};
+    sk_command_encode(&bytes, argc, argv);
+    bool write = command->flags & SK_COMMAND_WRITE;
+    sk_route_park(client, open_slot(client), client->resp, write, sk_buffer_slice(&bytes), 0,
+                  client->node->now + client->node->config.request_timeout);
+    sk_buffer_deinit(&bytes);
+    return true;
+}
+
+static void read_by_mode(sk_space *space, sk_client *client, uint64_t number, size_t argc, const sk_slice *argv)
+{
+    enum sk_reads_mode mode = client->read_mode ? client->read_mode : space->read_mode;
+    if (mode == SK_READS_LINEARIZABLE) sk_reads_add(space, client, number, client->resp, argc, argv);
+    else sk_local_reads_add(space, client, number, client->resp, argc, argv, mode == SK_READS_SESSION);
+}
+
 // A request for a space: false when the input must wait.
 static bool data_request(sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
 {
     sk_node *node = client->node;
-    sk_space *space = sk_node_route(node, client, command, argc, argv);
+    sk_buffer *refusal = &node->scratch;
+    sk_route route;
+    switch (sk_route_find(client, command, argc, argv, &route, &(sk_reply){.out = refusal, .resp = client->resp})) {
+    case SK_ROUTE_GO: break;
+    case SK_ROUTE_WAIT: return park(client, command, argc, argv);
+    case SK_ROUTE_REFUSED: return refuse(client, refusal);
+    }
+    sk_space *space = route.space;
     bool write = command->flags & SK_COMMAND_WRITE;
     bool sliced = command->flags & SK_COMMAND_SLICED;
     bool busy = client->slots.count > 0;
@@ -244,8 +279,8 @@ static bool data_request(sk_client *client, const sk_command *command, size_t ar
     client->last_command = command;
     node->commands++;
     uint64_t number = open_slot(client);
-    if (ordered) sk_origin_submit(space, client, number, client->resp, argc, argv);
-    else sk_reads_add(space, client, number, client->resp, argc, argv);
+    if (ordered) sk_origin_submit(space, client, number, client->resp, argc, route.argv);
+    else read_by_mode(space, client, number, argc, route.argv);
     return true;
 }
 
@@ -259,8 +294,13 @@ static void node_request(sk_client *client, const sk_node_command *command, size
                          .client = client,
                          .argc = argc,
                          .argv = argv,
+                         .slot = number,
                          .reply = {.out = sk_client_reply_at(client, number), .resp = client->resp}};
     command->run(&call);
+    if (call.deferred) {
+        client->exclusive = true;
+        return;
+    }
     if (client->wait_until) {
         client->exclusive = true;
         client->job_slot = number;

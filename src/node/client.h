@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "base/ring.h"
+#include "node/kind.h"
 #include "node/node.h"
 #include "redis/command.h"
 #include "redis/resp.h"
@@ -31,6 +32,9 @@ struct sk_client {
     sk_ns opened, active;
     uint8_t resp;
     uint32_t selected; // space number bound by SELECT; 0: the routed view
+    uint32_t bound;    // that space's id; 0: none
+    enum sk_reads_mode read_mode;
+    uint32_t tries;    // how often what is under way was routed again
     enum sk_client_reply_mode reply_mode;
     const sk_command *last_command;
 

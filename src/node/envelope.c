@@ -26,6 +26,7 @@ void sk_envelope_write(sk_buffer *out, const sk_envelope *envelope)
         at = sk_put_varint(at, envelope->number);
         at = sk_put_varint(at, envelope->number - envelope->answered);
     }
+    if (envelope->flags & SK_ENVELOPE_ROUTED) at = sk_put_varint(at, envelope->routing);
     if (envelope->command.size) memcpy(at, envelope->command.data, envelope->command.size);
     out->size += (size_t)(at - start) + envelope->command.size;
 }
@@ -46,6 +47,7 @@ int sk_envelope_read(sk_slice payload, sk_envelope *out)
         envelope.origin = (sk_node_id)origin;
         envelope.answered = envelope.number - behind;
     }
+    if (envelope.flags & SK_ENVELOPE_ROUTED) envelope.routing = sk_read_varint(&reader);
     if (reader.bad) return SK_EPROTOCOL;
     envelope.command = sk_slice_make(reader.at, sk_reader_left(&reader));
     *out = envelope;

@@ -75,9 +75,10 @@ void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload)
     if (!reader.bad && forward->accept && forward->accept <= answered) forward->accept = answered + 1;
     while (sk_reader_left(&reader)) {
         uint64_t number = sk_read_varint(&reader);
-        uint8_t resp = sk_read_u8(&reader);
+        uint8_t flags = sk_read_u8(&reader);
+        uint64_t routing = flags & SK_FORWARD_ROUTED ? sk_read_varint(&reader) : 0;
         sk_slice command = sk_read_sized(&reader);
-        if (reader.bad || number <= answered || number >> 40 || resp < 2 || resp > 3) return; // not one of ours
+        if (reader.bad || number <= answered || number >> 40 || (flags & 3) < 2 || flags > SK_FORWARD_FLAGS) return; // not one of ours
         if (!sk_space_leads(space)) {
             sk_forward_answer(space, from, peer->boot, number, SK_ENOTLEADER, sk_slice_make(NULL, 0));
             return;
@@ -90,7 +91,15 @@ void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload)
         // when it is slow. The origin gets its answer when the entry is applied, here or there.
         if (forward->accept && number < forward->accept) continue;
         forward->accept = number + 1;
-        sk_space_order(space, from, peer->boot, number, answered, resp, command);
+        sk_envelope envelope = {.origin = from,
+                                .boot = peer->boot,
+                                .number = number,
+                                .answered = answered,
+                                .routing = routing,
+                                .command = command};
+        if ((flags & 3) == 3) envelope.flags |= SK_ENVELOPE_RESP3;
+        if (flags & SK_FORWARD_CONTROL) envelope.flags |= SK_ENVELOPE_CONTROL;
+        sk_space_order(space, &envelope);
     }
 }
 

@@ -1,6 +1,7 @@
 // Requests that came in at another node, and what became of them.
 //
-//   FORWARD   varint: every number up to here is answered; then items: varint number, u8 RESP version, sized command
+//   FORWARD   varint: every number up to here is answered; then items: varint number, u8 RESP version and flags, varint routing version
+//             (if SK_FORWARD_ROUTED), sized command
 //   ANSWER    varint: the origin's boot; then items: varint number, varint verdict (0: answered, else minus the SK_E* code),
 //             and for an answered one the sized reply
 //
@@ -13,6 +14,9 @@
 #include "wire/frame.h"
 
 typedef struct sk_space sk_space;
+
+// Beside the RESP version in its two lowest bits.
+enum { SK_FORWARD_ROUTED = 4, SK_FORWARD_CONTROL = 8, SK_FORWARD_FLAGS = 15 };
 
 // What a leader keeps for each peer.
 typedef struct sk_forwarding {

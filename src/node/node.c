@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "node/state.h"
+#include "node/route.h"
 #include "redis/keyspace.h"
 
 void sk_node_config_default(sk_node_config *config)
@@ -40,7 +41,19 @@ void sk_node_config_default(sk_node_config *config)
 static void on_durable(sk_wal_owner *owner, uint64_t sequence)
 {
     sk_node *node = SK_CONTAINER(owner, sk_node, wal_owner);
-    for (size_t i = 0; i < node->space_count; i++) sk_space_durable(node->spaces[i], sequence);
+    sk_list some;
+    sk_list_init(&some);
+    while (!sk_list_empty(&node->marked)) {
+        sk_list *first = node->marked.next;
+        sk_list_remove(first);
+        sk_list_push_back(&some, first);
+    }
+    while (!sk_list_empty(&some)) {
+        sk_space *space = SK_CONTAINER(some.next, sk_space, marked);
+        sk_list_remove(&space->marked);
+        sk_space_durable(space, sequence);
+        if (space->marks.count && sk_list_empty(&space->marked)) sk_list_push_back(&node->marked, &space->marked);
+    }
 }
 
 static void on_failed(sk_wal_owner *owner, int error)
@@ -57,15 +70,10 @@ static void on_replay(void *context, uint32_t id, const sk_record *record)
 {
     sk_node *node = context;
     sk_space *space = sk_node_space(node, id);
+    if (!space) space = sk_spaces_found_in_log(node, id);
     if (!space) return; // of a space that is no more
     space->protocol->recover(space->replica, record);
     if (record->number > space->durable_number) space->durable_number = record->number;
-}
-
-static void add_space(sk_node *node, uint32_t id, const char *name)
-{
-    sk_keyspace_limits limits = {.memory_max = node->config.space_memory_max};
-    node->spaces[node->space_count++] = sk_space_open(node, id, name, &sk_raft, sk_keyspace_open(&limits));
 }
 
 static void add_peers(sk_node *node)
@@ -125,7 +133,10 @@ static int recover(sk_node *node, char *problem, size_t problem_size)
     }
     if (node->found.what[0]) sk_log(node->sink, SK_LOG_WARN, "msg=\"log recovered\" found=\"%s\"", node->found.what);
     node->healing = node->found.damaged;
-    for (size_t i = 0; i < node->space_count; i++) sk_space_start(node->spaces[i], node->found.damaged || lost);
+    for (size_t i = 0; i < node->space_count; i++) {
+        bool found = node->roster.damaged && node->spaces[i]->id >= SK_SPACE_FIRST_ID;
+        sk_space_start(node->spaces[i], node->found.damaged || lost || found);
+    }
     return 0;
 }
 
@@ -135,6 +146,7 @@ static void close_spaces(sk_node *node)
     node->wal = NULL;
     for (size_t i = 0; i < node->space_count; i++) sk_space_close(node->spaces[i]);
     node->space_count = 0;
+    sk_roster_deinit(&node->roster);
 }
 
 // A boot number above `boot_seen`, then everything that the disk holds.
@@ -145,8 +157,12 @@ static int start(sk_node *node, uint64_t boot_seen, char *problem, size_t proble
         snprintf(problem, problem_size, "the boot number cannot be written: %s", sk_error_text(error));
         return error;
     }
-    add_space(node, SK_SPACE_SYSTEM, "system");
-    add_space(node, SK_SPACE_DEFAULT, "default");
+    error = sk_roster_load(&node->roster, node->disk, &node->identity);
+    if (error) {
+        snprintf(problem, problem_size, "the file 'spaces' cannot be used: %s", sk_error_text(error));
+        return error;
+    }
+    sk_spaces_at_start(node);
     return recover(node, problem, problem_size);
 }
 
@@ -167,6 +183,12 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     sk_list_init(&node->dirty);
     sk_list_init(&node->working);
     sk_list_init(&node->blocked);
+    sk_list_init(&node->parked);
+    sk_list_init(&node->marked);
+    sk_list_init(&node->unlinking);
+    sk_list_init(&node->waiting);
+    node->spaces_look = node->driver_look = true;
+    node->driver_at = SK_NEVER;
     sk_prng_init(&node->prng, config->seed ^ identity->node);
     add_peers(node);
     int error = start(node, 0, problem, problem_size);
@@ -188,7 +210,10 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
 void sk_node_close(sk_node *node)
 {
     while (!sk_list_empty(&node->clients)) sk_client_free(SK_CONTAINER(node->clients.next, sk_client, link));
+    sk_parked_deinit(node);
+    sk_spaces_deinit(node);
     close_spaces(node);
+    sk_free(node->route_argv);
     for (size_t i = 0; i < node->peer_count; i++) {
         sk_buffer_deinit(&node->peers[i].urgent);
         sk_buffer_deinit(&node->peers[i].bulk);
@@ -240,38 +265,61 @@ static void watch_healing(sk_node *node)
 static sk_ns next_turn(sk_node *node)
 {
     sk_ns at = sk_clients_deadline(node);
+    sk_ns spaces = sk_spaces_deadline(node);
+    if (spaces < at) at = spaces;
+    for (size_t i = 0; i < node->active_count; i++) {
+        sk_space *space = node->active[i];
+        node->wake[space->index] = sk_space_deadline(space);
+        node->watched[space->index] = sk_space_watched(space);
+    }
+    // What was touched since this turn chose its spaces, and is none of them, stands at 0.
     for (size_t i = 0; i < node->space_count; i++) {
-        sk_ns wanted = sk_space_deadline(node->spaces[i]);
-        if (wanted < at) at = wanted;
+        if (node->wake[i] < at) at = node->wake[i];
     }
     return at;
+}
+
+// Spaces to which something has happened, whose time has come, or that work with the disk; all of them when the log is to be shortened.
+static void choose_active(sk_node *node)
+{
+    bool all = sk_wal_over(node->wal);
+    node->active_count = 0;
+    for (size_t i = 0; i < node->space_count; i++) {
+        if (all || node->wake[i] <= node->now || node->watched[i]) node->active[node->active_count++] = node->spaces[i];
+    }
 }
 
 sk_ns sk_node_turn(sk_node *node)
 {
     node->turns++;
     announce(node);
-    for (size_t i = 0; i < node->space_count; i++) sk_space_turn(node->spaces[i]);
+    sk_spaces_turn(node);
+    choose_active(node);
+    for (size_t i = 0; i < node->active_count; i++) sk_space_turn(node->active[i]);
     sk_wal_flush(node->wal);
     sk_peers_flush(node);
     bool more = sk_clients_work(node);
-    for (size_t i = 0; i < node->space_count; i++) more |= sk_space_work(node->spaces[i]);
+    for (size_t i = 0; i < node->active_count; i++) more |= sk_space_work(node->active[i]);
     watch_healing(node);
     sk_clients_flush(node);
     // Slices may have left something to send or to write down.
-    for (size_t i = 0; i < node->space_count; i++) sk_forward_flush(node->spaces[i]);
+    for (size_t i = 0; i < node->active_count; i++) sk_forward_flush(node->active[i]);
     sk_wal_flush(node->wal);
     sk_peers_flush(node);
-    return more ? 0 : next_turn(node);
+    sk_ns at = next_turn(node);
+    if (!more) return at;
+    for (size_t i = 0; i < node->active_count; i++) sk_space_touch(node->active[i]); // whichever of them has more
+    return 0;
 }
 
 bool sk_node_stopping(sk_node *node)
 {
     node->stopping = true;
-    if (sk_wal_busy(node->wal)) return false;
+    if (sk_wal_busy(node->wal) || node->roster.writing || !sk_list_empty(&node->unlinking)) return false;
     for (size_t i = 0; i < node->space_count; i++) {
         const sk_space *space = node->spaces[i];
-        if (space->origin.waiting.count + space->origin.sent.count + space->reads.count) return false;
+        if (space->origin.waiting.count + space->origin.sent.count + space->reads.count + space->local_reads.count)
+            return false;
         if (space->job.writer) return false;
     }
     return sk_list_empty(&node->dirty);
@@ -286,16 +334,13 @@ const sk_identity *sk_node_identity(const sk_node *node)
 
 sk_space *sk_node_space(sk_node *node, uint32_t id)
 {
-    for (size_t i = 0; i < node->space_count; i++) {
-        if (node->spaces[i]->id == id) return node->spaces[i];
+    size_t low = 0, high = node->space_count;
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if (node->spaces[middle]->id < id) low = middle + 1;
+        else high = middle;
     }
-    return NULL;
-}
-
-sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv)
-{
-    // One space for clients so far: prefixes and numbers choose among more as soon as there are more.
-    return node->spaces[client->selected ? client->selected : SK_SPACE_DEFAULT];
+    return low < node->space_count && node->spaces[low]->id == id ? node->spaces[low] : NULL;
 }
 
 size_t sk_node_space_count(const sk_node *node)
@@ -316,7 +361,7 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
 {
     SK_ASSERT(index < node->space_count);
     const sk_space *space = node->spaces[index];
-    sk_keyspace_facts keys = sk_keyspace_facts_of(space->machine);
+    sk_keyspace_facts keys = space->kind->facts(space->machine);
     sk_space_facts facts = {.id = space->id,
                             .name = space->name,
                             .protocol = space->protocol->name,
@@ -331,6 +376,7 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
     if (with_digest) {
         facts.digest_position = space->applied;
         facts.digest = sk_hash_mix(space->machine->ops->digest(space->machine), sk_sessions_digest(&space->sessions));
+        facts.digest = sk_hash_mix(facts.digest, sk_rules_digest(&space->rules));
         facts.digest = sk_hash_mix(facts.digest, space->clock.applied_ms);
         facts.digest = sk_hash_mix(facts.digest, (uint64_t)space->clock.wall_offset_ms);
     }

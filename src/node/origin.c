@@ -2,7 +2,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "node/route.h"
 #include "node/state.h"
+#include "node/verdict.h"
 #include "redis/command.h"
 
 enum { FORWARD_BYTES_MAX = 1024 * 1024 };
@@ -11,6 +13,8 @@ static const sk_ns refused_pause = 5 * SK_MS;
 
 static const char not_ordered[] = "-CLUSTERDOWN no leader within request-timeout: certainly not applied, try again\r\n";
 static const char maybe_ordered[] = "-UNKNOWN may or may not have been applied: no answer within request-timeout\r\n";
+
+static const char maybe_before_drop[] = "-UNKNOWN may or may not have been applied: its space has been dropped\r\n";
 
 void sk_origin_init(sk_origin *origin)
 {
@@ -42,10 +46,20 @@ static void empty_item(sk_origin *origin, sk_origin_item *item)
     item->client = NULL;
 }
 
+static sk_slice item_command(const sk_origin_item *item)
+{
+    return sk_slice_make(item->command, item->command_size);
+}
+
 // The reply, then nothing more to do with this item's client or command.
 static void settle(sk_origin *origin, sk_origin_item *item, sk_slice reply)
 {
-    if (item->client) sk_client_answer(item->client, item->slot, reply);
+    if (item->client && sk_is_verdict(reply)) {
+        sk_space *space = SK_CONTAINER(origin, sk_space, origin);
+        sk_route_verdict(space, item->client, item->slot, item->resp, true, item_command(item), item->deadline, reply);
+    } else if (item->client) {
+        sk_client_answer(item->client, item->slot, reply);
+    }
     empty_item(origin, item);
 }
 
@@ -70,11 +84,6 @@ static uint64_t number_at(const sk_origin *origin, size_t index)
     return origin->answered_to + 1 + index;
 }
 
-static sk_slice item_command(const sk_origin_item *item)
-{
-    return sk_slice_make(item->command, item->command_size);
-}
-
 // All of `sent` from `sent_count` on, to ourselves as leader, or in frames to the leader.
 static void deliver(sk_space *space)
 {
@@ -85,8 +94,15 @@ static void deliver(sk_space *space)
         while (origin->sent_count < origin->sent.count) {
             size_t index = origin->sent_count++;
             const sk_origin_item *item = item_at(&origin->sent, index);
-            sk_space_order(space, node->identity.node, node->identity.boot, number_at(origin, index),
-                           origin->answered_to, item->resp, item_command(item));
+            sk_envelope envelope = {.flags = (uint8_t)((item->resp == 3 ? SK_ENVELOPE_RESP3 : 0) |
+                                                       (item->control ? SK_ENVELOPE_CONTROL : 0)),
+                                    .origin = node->identity.node,
+                                    .boot = node->identity.boot,
+                                    .number = number_at(origin, index),
+                                    .answered = origin->answered_to,
+                                    .routing = item->routing,
+                                    .command = item_command(item)};
+            sk_space_order(space, &envelope);
             if (origin->paused) return; // refused on the spot
         }
     } else {
@@ -98,7 +114,9 @@ static void deliver(sk_space *space)
                 size_t index = origin->sent_count++;
                 const sk_origin_item *item = item_at(&origin->sent, index);
                 sk_write_varint(frame, number_at(origin, index));
-                sk_write_u8(frame, item->resp);
+                uint8_t flags = (uint8_t)((item->routing ? SK_FORWARD_ROUTED : 0) | (item->control ? SK_FORWARD_CONTROL : 0));
+                sk_write_u8(frame, item->resp | flags);
+                if (item->routing) sk_write_varint(frame, item->routing);
                 sk_write_sized(frame, item_command(item));
             }
             sk_peer_queue(node, origin->leader, SK_FRAME_FORWARD, space->id, sk_buffer_slice(frame), false);
@@ -116,28 +134,65 @@ static void move_waiting(sk_origin *origin)
     sk_ring_pop_front(&origin->waiting, origin->waiting.count);
 }
 
-void sk_origin_submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv)
+static void submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, bool control, sk_slice command)
 {
     sk_origin *origin = &space->origin;
     sk_node *node = space->node;
-    sk_buffer *bytes = &node->scratch;
-    sk_buffer_clear(bytes);
-    sk_command_encode(bytes, argc, argv);
     sk_origin_item item = {.client = client,
                            .slot = slot,
                            .deadline = node->now + node->config.request_timeout,
-                           .command = sk_alloc(bytes->size),
-                           .command_size = bytes->size,
-                           .resp = resp};
-    memcpy(item.command, bytes->data, bytes->size);
-    origin->bytes += bytes->size;
+                           .command = sk_alloc(command.size),
+                           .command_size = command.size,
+                           .routing = sk_route_stamp(space),
+                           .resp = resp,
+                           .control = control};
+    memcpy(item.command, command.data, command.size);
+    origin->bytes += command.size;
     *(sk_origin_item *)sk_ring_push(&origin->waiting) = item;
+    sk_space_touch(space);
     // As leader, with everything before it already ordered: no need to wait for the end of the turn.
     if (origin->leader == node->identity.node && origin->epoch == space->status.epoch && sk_space_leads(space) &&
         origin->waiting.count == 1 && origin->sent_count == origin->sent.count) {
         move_waiting(origin);
         deliver(space);
     }
+}
+
+void sk_origin_submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv)
+{
+    sk_buffer *bytes = &space->node->scratch;
+    sk_buffer_clear(bytes);
+    sk_command_encode(bytes, argc, argv);
+    submit(space, client, slot, resp, false, sk_buffer_slice(bytes));
+}
+
+void sk_origin_submit_encoded(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, sk_slice command)
+{
+    submit(space, client, slot, resp, false, command);
+}
+
+void sk_origin_submit_control(sk_space *space, sk_slice order)
+{
+    submit(space, NULL, 0, 2, true, order);
+}
+
+void sk_origin_leave(sk_space *space)
+{
+    sk_origin *origin = &space->origin;
+    for (size_t i = 0; i < origin->sent.count; i++) {
+        sk_origin_item *item = item_at(&origin->sent, i);
+        if (item->command) settle(origin, item, sk_slice_text(maybe_before_drop));
+    }
+    for (size_t i = 0; i < origin->waiting.count; i++) {
+        sk_origin_item *item = item_at(&origin->waiting, i);
+        if (item->client)
+            sk_route_leave(space, item->client, item->slot, item->resp, true, item_command(item), item->deadline);
+        empty_item(origin, item);
+    }
+    sk_ring_pop_front(&origin->waiting, origin->waiting.count);
+    sk_ring_pop_front(&origin->sent, origin->sent.count);
+    origin->sent_count = origin->expired_count = 0;
+    origin->resend_at = SK_NEVER;
 }
 
 static void pop_answered(sk_space *space)
@@ -163,6 +218,7 @@ void sk_origin_answer(sk_space *space, uint64_t number, sk_slice reply)
     if (number <= origin->answered_to || number - origin->answered_to > origin->sent.count) return;
     sk_origin_item *item = item_at(&origin->sent, (size_t)(number - origin->answered_to - 1));
     if (item->answered) return;
+    if (number > origin->answered_max) origin->answered_max = number;
     settle(origin, item, reply);
     item->answered = true;
     pop_answered(space);

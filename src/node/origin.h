@@ -27,13 +27,16 @@ typedef struct sk_origin_item {
     sk_ns deadline;
     uint8_t *command; // owned; NULL: emptied
     size_t command_size;
+    uint64_t routing; // the version that it was routed by; 0: none
     uint8_t resp;
+    bool control; // an order of rules.h
     bool answered;
 } sk_origin_item;
 
 typedef struct sk_origin {
     sk_ring waiting;      // of sk_origin_item
     sk_ring sent;         // of sk_origin_item; the first has number answered_to + 1
+    uint64_t answered_max; // the greatest number that has had its answer
     uint64_t answered_to; // every number up to here is resolved
     size_t sent_count;    // of `sent`, given to the leader of (leader, epoch)
     size_t expired_count; // of `sent`, past their deadline
@@ -52,6 +55,11 @@ void sk_origin_deinit(sk_origin *origin);
 bool sk_origin_full(const sk_space *space);
 // One request (argv borrowed). The reply arrives in the client's slot, in order, within request-timeout.
 void sk_origin_submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv);
+// The same for a request as it travels, and for an order of rules.h, whose reply nobody hears.
+void sk_origin_submit_encoded(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, sk_slice command);
+void sk_origin_submit_control(sk_space *space, sk_slice order);
+// The space has been dropped: what was never sent is routed again, the rest may or may not have been applied.
+void sk_origin_leave(sk_space *space);
 // The result of a number of ours (this boot): from our own apply or from the leader. Answering twice is harmless.
 void sk_origin_answer(sk_space *space, uint64_t number, sk_slice reply);
 // The leader would not order this number now: send from there on again, soon.

@@ -114,7 +114,8 @@ void sk_node_peer_receive(sk_node *node, sk_node_id id, const sk_frame *frame)
 {
     sk_peer *peer = sk_node_peer(node, id);
     sk_space *space = sk_node_space(node, frame->space);
-    if (!peer || !peer->linked || !space) return;
+    if (!peer || !peer->linked || !space || space->closing) return;
+    sk_space_touch(space);
     switch (frame->kind) {
     case SK_FRAME_PROTOCOL:
         sk_space_step(space, (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = id, .message = frame->payload}});

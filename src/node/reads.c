@@ -2,7 +2,9 @@
 
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "node/route.h"
 #include "node/state.h"
+#include "node/verdict.h"
 #include "redis/command.h"
 
 static const sk_ns retry_pause = 5 * SK_MS;
@@ -65,6 +67,7 @@ bool sk_reads_full(const sk_space *space)
 
 void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv)
 {
+    sk_space_touch(space);
     sk_reads *reads = &space->reads;
     sk_read_group *group = reads->gathering ? reads->gathering : gather(space);
     sk_buffer *bytes = &space->node->scratch;
@@ -72,6 +75,7 @@ void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t res
     sk_command_encode(bytes, argc, argv);
     sk_read_item *item = sk_arena_take(&group->arena, sizeof *item);
     *item = (sk_read_item){.client = client, .slot = slot, .resp = resp};
+    item->routing = sk_route_stamp(space);
     item->command = sk_arena_copy(&group->arena, sk_buffer_slice(bytes));
     if (group->last) group->last->next = item;
     else group->first = item;
@@ -102,20 +106,41 @@ static sk_read_group *find(sk_reads *reads, uint64_t id)
     return NULL;
 }
 
+void sk_reads_run(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, uint64_t routing, sk_slice command,
+                  sk_ns deadline)
+{
+    uint64_t elsewhere = sk_rules_guard(&space->rules, routing) ? sk_rules_turn_away(&space->rules, routing, command) : 0;
+    if (elsewhere) {
+        space->turned_away++;
+        sk_route_again(space, client, slot, resp, false, command, elsewhere, deadline);
+        return;
+    }
+    sk_command_context context;
+    sk_space_context(space, resp, &context);
+    sk_buffer *reply = sk_client_reply_at(client, slot);
+    sk_machine_job *job = space->machine->ops->query(space->machine, &context, command, reply);
+    if (job) sk_client_start_job(client, slot, job);
+    else sk_client_complete(client, slot);
+}
+
 void sk_reads_query(sk_space *space, uint64_t id)
 {
     sk_read_group *group = find(&space->reads, id);
     if (!group) return; // it ran out of time
     SK_ASSERT(group->asked);
-    for (sk_read_item *item = group->first; item; item = item->next) {
-        sk_command_context context;
-        sk_space_context(space, item->resp, &context);
-        sk_buffer *reply = sk_client_reply_at(item->client, item->slot);
-        sk_machine_job *job = space->machine->ops->query(space->machine, &context, item->command, reply);
-        if (job) sk_client_start_job(item->client, item->slot, job);
-        else sk_client_complete(item->client, item->slot);
-    }
+    for (sk_read_item *item = group->first; item; item = item->next)
+        sk_reads_run(space, item->client, item->slot, item->resp, item->routing, item->command, group->deadline);
     end_group(space, group);
+}
+
+void sk_reads_leave(sk_space *space)
+{
+    while (!sk_list_empty(&space->reads.groups)) {
+        sk_read_group *group = group_of(space->reads.groups.next);
+        for (sk_read_item *item = group->first; item; item = item->next)
+            sk_route_leave(space, item->client, item->slot, item->resp, false, item->command, group->deadline);
+        end_group(space, group);
+    }
 }
 
 void sk_reads_refused(sk_space *space, uint64_t id, int why)

@@ -18,6 +18,7 @@ typedef struct sk_read_item {
     sk_client *client;
     uint64_t slot;
     sk_slice command; // encoded, in the group's arena
+    uint64_t routing; // the version that it was routed by
     uint8_t resp;
 } sk_read_item;
 
@@ -47,8 +48,13 @@ void sk_reads_deinit(sk_reads *reads);
 // True when it should take no more for now: as many bytes of commands wait as an origin may hold.
 bool sk_reads_full(const sk_space *space);
 void sk_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv);
+// One read, now, on what is applied here: the slot is answered then or later.
+void sk_reads_run(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, uint64_t routing, sk_slice command,
+                  sk_ns deadline);
 void sk_reads_query(sk_space *space, uint64_t id);            // the protocol says: run it now
 void sk_reads_refused(sk_space *space, uint64_t id, int why); // ask again soon
+// The space has been dropped: all are routed again.
+void sk_reads_leave(sk_space *space);
 void sk_reads_turn(sk_space *space);
 sk_ns sk_reads_deadline(const sk_space *space);
 

@@ -138,6 +138,12 @@ enum sk_session_verdict sk_session_look(const sk_sessions *sessions, sk_node_id 
     return look(session, boot, number, reply);
 }
 
+uint64_t sk_session_last(const sk_sessions *sessions, sk_node_id origin, uint64_t boot)
+{
+    const sk_session *session = find(sessions, origin);
+    return session && session->boot == boot ? session->last : 0;
+}
+
 void sk_sessions_write(const sk_sessions *sessions, sk_buffer *out)
 {
     sk_write_varint(out, sessions->count);

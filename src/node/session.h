@@ -56,6 +56,9 @@ int sk_sessions_read(sk_sessions *sessions, sk_reader *reader); // replaces; 0 o
 uint64_t sk_sessions_digest(const sk_sessions *sessions);
 size_t sk_sessions_memory(const sk_sessions *sessions);
 
+// The greatest number of this origin's boot that has been executed; 0: none.
+uint64_t sk_session_last(const sk_sessions *sessions, sk_node_id origin, uint64_t boot);
+
 // The kept reply of a request of this node itself, for one that waited while a snapshot passed it by. Verdict as above for
 // that number; EXECUTE and GAP mean that it has not been applied.
 enum sk_session_verdict sk_session_look(const sk_sessions *sessions, sk_node_id origin, uint64_t boot, uint64_t number,

@@ -17,6 +17,7 @@ static void write_head(const sk_space *space, sk_buffer *out)
     sk_write_u8(out, space->clock.has_offset);
     sk_write_u64(out, (uint64_t)space->clock.wall_offset_ms);
     sk_sessions_write(&space->sessions, out);
+    sk_rules_write(&space->rules, out);
 }
 
 void sk_snapshot_head_init(sk_snapshot_head *head)
@@ -28,6 +29,7 @@ void sk_snapshot_head_init(sk_snapshot_head *head)
 void sk_snapshot_head_deinit(sk_snapshot_head *head)
 {
     sk_sessions_deinit(&head->sessions);
+    sk_rules_deinit(&head->rules);
 }
 
 int sk_snapshot_head_read(sk_snapshot_head *head, sk_slice chunk, const sk_snapshot_info *info)
@@ -39,6 +41,7 @@ int sk_snapshot_head_read(sk_snapshot_head *head, sk_slice chunk, const sk_snaps
     head->has_offset = sk_read_u8(&reader) != 0;
     head->wall_offset_ms = (int64_t)sk_read_u64(&reader);
     int error = sk_sessions_read(&head->sessions, &reader);
+    if (!error && sk_reader_left(&reader)) error = sk_rules_read(&head->rules, &reader); // none: written before there were any
     if (error || !sk_reader_done(&reader)) return SK_ECORRUPT;
     return head->position == info->position && head->epoch == info->epoch ? 0 : SK_ECORRUPT;
 }
@@ -53,6 +56,11 @@ void sk_snapshot_head_take(sk_snapshot_head *head, sk_space *space)
     sk_sessions_deinit(&space->sessions);
     space->sessions = head->sessions;
     sk_sessions_init(&head->sessions);
+    sk_rules_deinit(&space->rules);
+    space->rules = head->rules;
+    head->rules = (sk_rules){0};
+    if (space->kind->set_memory_max) space->kind->set_memory_max(space->machine, space->rules.memory_max);
+    sk_spaces_look(space->node);
 }
 
 // ---- Taking ----

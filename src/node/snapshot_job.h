@@ -1,10 +1,11 @@
 // A space's snapshots on this node: taking one in slices, and getting the state back from one at start.
 //
-// The first chunk is the head: what the space itself keeps (position, epoch, clock, sessions); the others are the machine's.
+// The first chunk is the head: what the space itself keeps (position, epoch, clock, sessions, rules); the others are the machine's.
 #ifndef SK_NODE_SNAPSHOT_JOB_H
 #define SK_NODE_SNAPSHOT_JOB_H
 
 #include "base/time.h"
+#include "node/rules.h"
 #include "node/session.h"
 #include "protocol/machine.h"
 #include "store/snapshot.h"
@@ -23,6 +24,7 @@ typedef struct sk_snapshot_head {
     int64_t wall_offset_ms;
     bool has_offset;
     sk_sessions sessions;
+    sk_rules rules;
 } sk_snapshot_head;
 
 void sk_snapshot_head_init(sk_snapshot_head *head);

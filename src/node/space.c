@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "node/state.h"
+#include "node/verdict.h"
 
 typedef struct mark {
     uint64_t number, sequence;
@@ -32,14 +33,28 @@ enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = SK_BOOT_COUNT_BITS };
 static const uint64_t advance_number = 1;
 static const sk_ns advance_pause = 5 * SK_MS;
 
-sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine)
+static char *copy_text(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    return memcpy(sk_alloc(size), text, size);
+}
+
+void sk_space_rename(sk_space *space, const char *name)
+{
+    if (space->name && !strcmp(space->name, name)) return;
+    sk_free((void *)(uintptr_t)space->name);
+    space->name = copy_text(name);
+}
+
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind)
 {
     sk_space *space = sk_alloc_zeroed(sizeof *space);
     space->node = node;
     space->id = id;
-    space->name = name;
-    space->protocol = protocol;
-    space->machine = machine;
+    space->name = copy_text(name);
+    space->kind = kind;
+    space->protocol = kind->protocol;
+    space->machine = kind->open();
     space->snapshot.space = id;
     sk_ring_init(&space->marks, sizeof(mark));
     sk_ring_init(&space->held, sizeof(held_send));
@@ -47,6 +62,9 @@ sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_p
     sk_sessions_init(&space->sessions);
     sk_origin_init(&space->origin);
     sk_reads_init(&space->reads);
+    sk_local_reads_init(&space->local_reads);
+    sk_list_init(&space->marked);
+    space->read_mode = kind->reads;
     sk_transfers_init(&space->transfers);
     sk_list_init(&space->fetches);
     return space;
@@ -99,9 +117,14 @@ void sk_space_close(sk_space *space)
     sk_sessions_deinit(&space->sessions);
     sk_origin_deinit(&space->origin);
     sk_reads_deinit(&space->reads);
+    sk_local_reads_deinit(&space->local_reads);
+    sk_list_remove(&space->marked);
     for (size_t i = 0; i < SK_FOUNDERS_MAX; i++) sk_buffer_deinit(&space->origins[i].answers);
     sk_buffer_deinit(&space->reply);
     sk_buffer_deinit(&space->envelope);
+    sk_rules_deinit(&space->rules);
+    sk_buffer_deinit(&space->prefix);
+    sk_free((void *)(uintptr_t)space->name);
     sk_free(space);
 }
 
@@ -145,6 +168,7 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
     SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
     *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence};
+    if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 
 static void on_fetched(sk_wal_read *read)
@@ -188,6 +212,31 @@ static void answer_origin(sk_space *space, const sk_envelope *envelope, bool ord
         sk_forward_answer(space, envelope->origin, envelope->boot, envelope->number, gap ? SK_EPROTOCOL : 0, reply);
 }
 
+// The machine's result into space->reply, or the verdict that keeps the entry from it.
+static void run_command(sk_space *space, const sk_effect *effect, const sk_envelope *envelope)
+{
+    uint64_t elsewhere = 0;
+    if (sk_rules_guard(&space->rules, envelope->routing))
+        elsewhere = sk_rules_turn_away(&space->rules, envelope->routing, envelope->command);
+    if (elsewhere) {
+        space->turned_away++;
+        sk_verdict_write(&space->reply, &(sk_verdict){.kind = SK_VERDICT_AGAIN, .version = elsewhere});
+        return;
+    }
+    sk_command_context context;
+    sk_space_context(space, envelope->flags & SK_ENVELOPE_RESP3 ? 3 : 2, &context);
+    context.seed = sk_hash_mix(effect->apply.position, effect->apply.epoch);
+    space->machine->ops->apply(space->machine, &context, envelope->command, &space->reply);
+}
+
+static void obey(sk_space *space, const sk_envelope *envelope)
+{
+    space->machine->ops->advance(space->machine, space->clock.applied_ms);
+    sk_rules_apply(space, envelope->command);
+    sk_buffer_append_text(&space->reply, "+OK\r\n");
+    sk_spaces_look(space->node);
+}
+
 static void execute(sk_space *space, const sk_effect *effect, const sk_envelope *envelope)
 {
     bool has_origin = envelope->flags & SK_ENVELOPE_ORIGIN;
@@ -207,11 +256,10 @@ static void execute(sk_space *space, const sk_effect *effect, const sk_envelope 
         }
     }
     sk_buffer_reset(&space->reply, REPLY_BYTES_KEPT);
-    if (envelope->command.size) {
-        sk_command_context context;
-        sk_space_context(space, envelope->flags & SK_ENVELOPE_RESP3 ? 3 : 2, &context);
-        context.seed = sk_hash_mix(effect->apply.position, effect->apply.epoch);
-        space->machine->ops->apply(space->machine, &context, envelope->command, &space->reply);
+    if (envelope->flags & SK_ENVELOPE_CONTROL) {
+        obey(space, envelope);
+    } else if (envelope->command.size) {
+        run_command(space, effect, envelope);
     } else {
         space->machine->ops->advance(space->machine, space->clock.applied_ms);
     }
@@ -227,6 +275,7 @@ static void on_apply(sk_space *space, const sk_effect *effect)
     space->applied = effect->apply.position;
     space->applied_epoch = effect->apply.epoch;
     space->applies++;
+    if (space->id == SK_SPACE_SYSTEM) space->node->driver_look = true;
     if (!effect->apply.payload.size) return;
     sk_envelope envelope;
     if (sk_envelope_read(effect->apply.payload, &envelope) < 0) {
@@ -277,6 +326,7 @@ static void on_status(sk_space *space)
                (unsigned long long)status.epoch, status.why ? " why=" : "", status.why ? status.why : "");
     }
     space->status = status;
+    space->node->driver_look = true;
     if (!elected) return;
     // The clock goes on from the applied value, counted from now: late, never early.
     space->clock.base_ms = space->clock.proposed_ms = space->clock.applied_ms;
@@ -333,6 +383,7 @@ static void step_once(sk_space *space, sk_event *event)
 
 void sk_space_step(sk_space *space, sk_event event)
 {
+    sk_space_touch(space);
     step_once(space, &event);
     while (space->own.count) {
         held_send own = *(held_send *)sk_ring_at(&space->own, 0);
@@ -407,19 +458,17 @@ static void stamp(sk_space *space, sk_envelope *envelope)
     clock->proposed_offset_known = true;
 }
 
-void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, uint64_t answered, uint8_t resp,
-                    sk_slice command)
+void sk_space_order(sk_space *space, sk_envelope *envelope)
 {
-    SK_ASSERT(number < (uint64_t)1 << SUBMIT_NUMBER_BITS);
-    sk_envelope envelope = {.origin = origin, .boot = boot, .number = number, .answered = answered, .command = command};
-    if (origin) envelope.flags |= SK_ENVELOPE_ORIGIN;
-    if (resp == 3) envelope.flags |= SK_ENVELOPE_RESP3;
+    SK_ASSERT(envelope->number < (uint64_t)1 << SUBMIT_NUMBER_BITS);
+    if (envelope->origin) envelope->flags |= SK_ENVELOPE_ORIGIN;
+    if (envelope->routing) envelope->flags |= SK_ENVELOPE_ROUTED;
     sk_space_clock before = space->clock;
-    stamp(space, &envelope);
+    stamp(space, envelope);
     sk_buffer_reset(&space->envelope, REPLY_BYTES_KEPT);
-    sk_envelope_write(&space->envelope, &envelope);
-    uint64_t boot_bits = boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
-    uint64_t request = ((uint64_t)origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | number;
+    sk_envelope_write(&space->envelope, envelope);
+    uint64_t boot_bits = envelope->boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
+    uint64_t request = ((uint64_t)envelope->origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | envelope->number;
     space->refused = 0;
     sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
                                     .submit = {.request = request, .command = sk_buffer_slice(&space->envelope)}});
@@ -454,7 +503,7 @@ static void advance_clock(sk_space *space)
 {
     if (advance_due(space) > space->node->now) return;
     space->clock.advancing = true;
-    sk_space_order(space, 0, 0, advance_number, 0, 2, sk_slice_make(NULL, 0));
+    sk_space_order(space, &(sk_envelope){.number = advance_number});
 }
 
 void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out)
@@ -479,8 +528,10 @@ static void release_log(sk_space *space)
 
 void sk_space_turn(sk_space *space)
 {
+    if (space->closing) return;
     sk_origin_turn(space);
     sk_reads_turn(space);
+    sk_local_reads_turn(space);
     advance_clock(space);
     for (int i = 0; i < TICKS_A_TURN_MAX && space->protocol->deadline(space->replica) <= space->node->now; i++) {
         sk_space_step(space, (sk_event){.kind = SK_EVENT_TICK});
@@ -497,16 +548,24 @@ static sk_ns earlier(sk_ns a, sk_ns b)
 
 sk_ns sk_space_deadline(sk_space *space)
 {
+    if (space->closing) return SK_NEVER;
     sk_ns at = space->protocol->deadline(space->replica);
     at = earlier(at, sk_origin_deadline(space));
     at = earlier(at, sk_reads_deadline(space));
+    at = earlier(at, sk_local_reads_deadline(space));
     at = earlier(at, advance_due(space));
     at = earlier(at, sk_snapshot_job_deadline(space));
     return earlier(at, sk_transfer_deadline(space));
 }
 
+bool sk_space_watched(const sk_space *space)
+{
+    return space->job.writer || !sk_transfers_quiet(space);
+}
+
 bool sk_space_work(sk_space *space)
 {
+    if (space->closing) return false;
     bool more = sk_snapshot_job_work(space);
     more |= sk_transfer_work(space);
     more |= space->machine->ops->collect(space->machine, 2000);

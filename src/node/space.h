@@ -14,8 +14,11 @@
 #include "base/ring.h"
 #include "node/envelope.h"
 #include "node/forward.h"
+#include "node/kind.h"
+#include "node/local_reads.h"
 #include "node/origin.h"
 #include "node/reads.h"
+#include "node/rules.h"
 #include "node/session.h"
 #include "node/snapshot_job.h"
 #include "node/transfer.h"
@@ -42,9 +45,14 @@ typedef struct sk_space_clock {
 
 struct sk_space {
     sk_node *node;
+    size_t index; // in node->spaces
     uint32_t id;
-    const char *name;
-    const sk_protocol *protocol;
+    const char *name; // owned
+    sk_buffer prefix; // empty: the default space's
+    const sk_space_kind *kind;
+    const sk_protocol *protocol; // of the kind
+    sk_list marked;   // node->marked, while records of it are not durable
+    bool closing;     // dropped: nothing but what is with the disk goes on
     sk_replica *replica;
     sk_machine *machine;
     sk_effects effects;
@@ -61,22 +69,27 @@ struct sk_space {
     uint64_t applied, applied_epoch;
     sk_sessions sessions;
     sk_space_clock clock;
+    sk_rules rules;
     sk_buffer reply;    // scratch of apply
     sk_buffer envelope; // scratch of submit
     uint64_t refused;   // last submit that the replica refused; 0: none since it was looked at
 
     sk_origin origin;
     sk_reads reads;
+    sk_local_reads local_reads;
+    enum sk_reads_mode read_mode; // of connections that chose none
     sk_forwarding origins[SK_FOUNDERS_MAX]; // one for each of node->peers
 
     sk_snapshot_info snapshot; // newest on disk; position 0: none
     bool snapshot_wanted;
     sk_snapshot_job job;
     sk_transfers transfers;
-    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps; // counted for INFO
+    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps, turned_away; // counted for INFO
 };
 
-sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine);
+// `name` is copied.
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind);
+void sk_space_rename(sk_space *space, const char *name);
 // Recovery, in this order: sk_snapshot_job_restore, open the replica, every record, start.
 void sk_space_open_replica(sk_space *space);
 void sk_space_start(sk_space *space, bool damaged);
@@ -87,9 +100,9 @@ void sk_space_step(sk_space *space, sk_event event);
 void sk_space_durable(sk_space *space, uint64_t sequence); // the log: all up to here is on disk
 void sk_space_disk_failed(sk_space *space, int error);
 
-// Orders a request as leader: origin and number say whose. SK_ENOTLEADER and the like come back through the refuse effect.
-void sk_space_order(sk_space *space, sk_node_id origin, uint64_t boot, uint64_t number, uint64_t answered, uint8_t resp,
-                    sk_slice command);
+// Orders a request as leader: origin and number say whose (the clock and its flags are filled in). SK_ENOTLEADER and the like come
+// back through the refuse effect.
+void sk_space_order(sk_space *space, sk_envelope *envelope);
 
 // One turn: what is due, then at most a few ticks. deadline: when the next is wanted.
 void sk_space_turn(sk_space *space);
@@ -97,6 +110,8 @@ sk_ns sk_space_deadline(sk_space *space);
 // Work in slices (snapshots, transfers, garbage). True: there is more to do at once.
 bool sk_space_work(sk_space *space);
 
+// Work with the disk is under way: it takes part in every turn.
+bool sk_space_watched(const sk_space *space);
 bool sk_space_leads(const sk_space *space);
 void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out); // for queries, as of what is applied
 void sk_space_check(const sk_space *space);

@@ -6,7 +6,9 @@
 #include "base/prng.h"
 #include "node/client.h"
 #include "node/node.h"
+#include "node/roster.h"
 #include "node/space.h"
+#include "node/spaces.h"
 
 typedef struct sk_peer {
     sk_node_id id;
@@ -34,10 +36,27 @@ struct sk_node {
     sk_wal *wal;
     sk_wal_found found;
     bool wal_failed;
+    sk_list marked; // spaces with records that are not durable
     bool healing; // found.damaged, and not all spaces are refilled yet
 
-    sk_space *spaces[SK_SPACES_MAX];
+    sk_space *spaces[SK_SPACES_MAX]; // by id: the system and default spaces come first
     size_t space_count;
+    // Beside each of them: when it next wants a turn (0: something has happened to it), and whether it takes part in every turn (work with
+    // the disk under way). So a space in which nothing happens costs a turn two comparisons.
+    sk_ns wake[SK_SPACES_MAX];
+    bool watched[SK_SPACES_MAX];
+    sk_space *active[SK_SPACES_MAX]; // of this turn
+    size_t active_count;
+    sk_roster roster;            // the catalogue that this node routes by
+    uint64_t catalogue_changes;  // of the system space's machine, when last looked at
+    uint64_t roster_opened;      // its durable version, when spaces were last opened and closed
+    bool spaces_look, parked_look, driver_look; // something has changed that they act on
+    sk_ns driver_at;             // when the driver asks again
+    sk_list unlinking;           // files of dropped spaces, with the disk (spaces.c)
+    sk_list parked, waiting;     // parked.c
+    sk_slice *route_argv;        // route.c
+    size_t route_argv_capacity;
+
     sk_peer peers[SK_FOUNDERS_MAX];
     size_t peer_count;
 
@@ -54,6 +73,12 @@ struct sk_node {
     sk_buffer silent;  // where replies go that nobody wants
 };
 
+// Something has happened to the space: it takes part in the next turn.
+static inline void sk_space_touch(sk_space *space)
+{
+    space->node->wake[space->index] = 0;
+}
+
 sk_peer *sk_node_peer(sk_node *node, sk_node_id id); // NULL: not a member
 sk_space *sk_node_space(sk_node *node, uint32_t id); // NULL: no such space
 // Queues one frame for the end of the turn; dropped when the peer is not linked.
@@ -61,7 +86,5 @@ void sk_peer_queue(sk_node *node, sk_node_id to, enum sk_frame_kind kind, uint32
 bool sk_peer_linked(const sk_node *node, sk_node_id id);
 void sk_peers_flush(sk_node *node); // end of turn
 uint64_t sk_node_wall_ms(sk_node *node);
-// Which space a key (or, with no key, the connection's view) belongs to.
-sk_space *sk_node_route(sk_node *node, const sk_client *client, const sk_command *command, size_t argc, const sk_slice *argv);
 
 #endif

@@ -439,6 +439,18 @@ sk_ns sk_transfer_deadline(const sk_space *space)
     return at;
 }
 
+void sk_transfers_abort(sk_space *space)
+{
+    sk_transfers *transfers = &space->transfers;
+    while (!sk_list_empty(&transfers->outgoing)) drop_outgoing(SK_CONTAINER(transfers->outgoing.next, sk_outgoing, link));
+    if (transfers->incoming) abandon_incoming(space);
+}
+
+bool sk_transfers_quiet(const sk_space *space)
+{
+    return sk_list_empty(&space->transfers.outgoing) && sk_list_empty(&space->transfers.incomings);
+}
+
 void sk_transfers_deinit(sk_space *space)
 {
     sk_transfers *transfers = &space->transfers;

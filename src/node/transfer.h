@@ -42,6 +42,9 @@ void sk_transfer_link_down(sk_space *space, sk_node_id peer);
 // Pieces, restores, time limits. True: there is more to do at once.
 bool sk_transfer_work(sk_space *space);
 sk_ns sk_transfer_deadline(const sk_space *space);
+// The space is dropped: what is under way is given up; quiet says when nothing of it is with the disk any more.
+void sk_transfers_abort(sk_space *space);
+bool sk_transfers_quiet(const sk_space *space);
 bool sk_transfer_installing(const sk_space *space);
 size_t sk_transfer_held(const sk_space *space); // bytes of the one that we are being sent, in memory until the disk takes them
 

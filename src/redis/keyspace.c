@@ -193,3 +193,23 @@ sk_keyspace_facts sk_keyspace_facts_of(const sk_machine *machine)
                                .expires = keyspace->expiries.count - expired,
                                .bytes = sk_keyspace_bytes(keyspace)};
 }
+
+void sk_keyspace_set_memory_max(sk_machine *machine, uint64_t bytes)
+{
+    keyspace_of(machine)->limits.memory_max = bytes;
+}
+
+bool sk_keyspace_has_prefix(const sk_machine *machine, sk_slice prefix)
+{
+    enum { EXPIRED_MAX = 1000 };
+    const sk_keyspace *keyspace = keyspace_of_const(machine);
+    sk_tree_cursor cursor;
+    sk_tree_seek(&cursor, &keyspace->keys, prefix);
+    sk_slice key;
+    sk_value value;
+    for (int i = 0; sk_tree_next(&cursor, &key, &value); i++) {
+        if (key.size < prefix.size || memcmp(key.data, prefix.data, prefix.size) != 0) return false;
+        if (!value.meta || value.meta > keyspace->clock_ms || i == EXPIRED_MAX) return true;
+    }
+    return false;
+}

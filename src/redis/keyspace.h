@@ -30,5 +30,9 @@ typedef struct sk_keyspace_facts {
     uint64_t bytes;
 } sk_keyspace_facts;
 sk_keyspace_facts sk_keyspace_facts_of(const sk_machine *machine);
+// A new bound on the logical size, as all replicas are told at the same entry.
+void sk_keyspace_set_memory_max(sk_machine *machine, uint64_t bytes);
+// Is there a key that begins so? Bounded: behind a thousand expired ones that are still to be removed it says yes.
+bool sk_keyspace_has_prefix(const sk_machine *machine, sk_slice prefix);
 
 #endif

@@ -104,6 +104,8 @@ void sk_wal_release(sk_wal *wal, uint32_t space, uint64_t position);
 // A space that holds back the oldest segment while the log is over size_max (it should snapshot); 0 when
 // none.
 bool sk_wal_pressed(const sk_wal *wal, uint32_t space);
+// The log is over size_max, or the disk is full: some space is pressed.
+bool sk_wal_over(const sk_wal *wal);
 // Every space has been refilled after interior damage: forget that it ever was.
 void sk_wal_healed(sk_wal *wal);
 // A space was dropped: nothing of it is needed.

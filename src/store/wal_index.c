@@ -196,9 +196,14 @@ uint64_t sk_wal_oldest_needed(const sk_wal *wal)
     return oldest;
 }
 
+bool sk_wal_over(const sk_wal *wal)
+{
+    return wal->full || wal->stats.size > wal->config.size_max;
+}
+
 bool sk_wal_pressed(const sk_wal *wal, uint32_t id)
 {
-    if (!wal->full && wal->stats.size <= wal->config.size_max) return false;
+    if (!sk_wal_over(wal)) return false;
     const sk_wal_space *space = sk_wal_space_find(wal, id);
     if (!space || space->points.count == 0) return false;
     const sk_wal_point *first = sk_ring_at(&space->points, 0);

@@ -11,7 +11,9 @@ typedef struct sk_node_call {
     sk_client *client;
     size_t argc;
     const sk_slice *argv;
+    uint64_t slot;
     sk_reply reply; // appends to the client's output
+    bool deferred;  // set by the command: the slot is answered later, by a space
 } sk_node_call;
 
 typedef struct sk_node_command {

@@ -120,12 +120,17 @@ void sk_node_run_select(sk_node_call *call)
         sk_reply_error(&call->reply, SK_ERR_NOT_INTEGER);
         return;
     }
-    // 0 is the routed view, so the system space, which has that number, cannot be selected.
-    if (number < 0 || (number > 0 && !sk_node_space(call->node, (uint32_t)number))) {
+    uint32_t id = number == 1 ? SK_SPACE_DEFAULT : 0; // 0 is the routed view
+    if (number > 1) {
+        const sk_space_record *record = sk_catalogue_by_number(&call->node->roster.known, (uint32_t)number);
+        if (record && record->phase != SK_PHASE_CREATING) id = record->id;
+    }
+    if (number < 0 || (number > 0 && !id)) {
         sk_reply_error(&call->reply, "ERR DB index is out of range");
         return;
     }
     call->client->selected = (uint32_t)number;
+    call->client->bound = id;
     sk_reply_simple(&call->reply, "OK");
 }
 
@@ -140,7 +145,8 @@ void sk_node_run_reset(sk_node_call *call)
 {
     sk_client *client = call->client;
     memset(client->name, 0, sizeof client->name);
-    client->selected = 0;
+    client->selected = client->bound = 0;
+    client->read_mode = SK_READS_DEFAULT;
     client->reply_mode = SK_REPLY_ON;
     client->resp = call->reply.resp = 2;
     sk_call_speak(call);

@@ -97,6 +97,17 @@ void sk_node_run_wait(sk_node_call *call);
 // ---- info.c ----
 void sk_node_run_info(sk_node_call *call);
 
+// ---- readmode.c ----
+void sk_node_run_readmode(sk_node_call *call);
+
+// ---- space.c ----
+void sk_node_run_space_alter(sk_node_call *call);
+void sk_node_run_space_create(sk_node_call *call);
+void sk_node_run_space_drop(sk_node_call *call);
+void sk_node_run_space_info(sk_node_call *call);
+void sk_node_run_space_list(sk_node_call *call);
+void sk_node_run_space_route(sk_node_call *call);
+
 // ---- node.c ----
 void sk_node_run_node_list(sk_node_call *call);
 void sk_node_run_node_status(sk_node_call *call);

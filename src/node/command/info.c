@@ -38,22 +38,11 @@ static void append_human(const char *name, uint64_t bytes, sk_buffer *out)
     }
 }
 
-typedef struct totals {
-    uint64_t bytes;
-    sk_keyspace_facts facts; // of what clients see: all but the system space
-} totals;
-
-static totals count_totals(const sk_node *node)
+static uint64_t count_bytes(const sk_node *node)
 {
-    totals found = {0};
-    for (size_t i = 0; i < node->space_count; i++) {
-        sk_keyspace_facts facts = sk_keyspace_facts_of(node->spaces[i]->machine);
-        found.bytes += facts.bytes;
-        if (node->spaces[i]->id == SK_SPACE_SYSTEM) continue;
-        found.facts.keys += facts.keys;
-        found.facts.expires += facts.expires;
-    }
-    return found;
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < node->space_count; i++) bytes += node->spaces[i]->kind->facts(node->spaces[i]->machine).bytes;
+    return bytes;
 }
 
 // ---- Sections ----
@@ -92,7 +81,8 @@ static void section_clients(sk_node *node, sk_buffer *out)
 
 static void section_memory(sk_node *node, sk_buffer *out)
 {
-    uint64_t used = count_totals(node).bytes, rss = node->host->ops->memory_rss(node->host);
+    uint64_t memory_max = node->spaces[SK_SPACE_DEFAULT]->rules.memory_max;
+    uint64_t used = count_bytes(node), rss = node->host->ops->memory_rss(node->host);
     sk_buffer_printf(out, "used_memory:%" PRIu64 "\r\n", used);
     append_human("used_memory_human", used, out);
     if (rss) {
@@ -100,8 +90,8 @@ static void section_memory(sk_node *node, sk_buffer *out)
         append_human("used_memory_rss_human", rss, out);
     }
     sk_buffer_printf(out, "used_memory_dataset:%" PRIu64 "\r\nmaxmemory:%" PRIu64 "\r\n", used,
-                     node->config.space_memory_max);
-    append_human("maxmemory_human", node->config.space_memory_max, out);
+                     memory_max);
+    append_human("maxmemory_human", memory_max, out);
     sk_buffer_append_text(out, "maxmemory_policy:noeviction\r\nmem_allocator:libc\r\n");
 }
 
@@ -150,13 +140,18 @@ static void section_cluster(sk_node *node, sk_buffer *out)
     sk_buffer_append_text(out, "cluster_enabled:0\r\n");
 }
 
-// The routed view, which is what a connection sees before any SELECT.
+// db0 is the routed view, whose DBSIZE is the default space's; each created space has the line of its number.
 static void section_keyspace(sk_node *node, sk_buffer *out)
 {
-    sk_keyspace_facts facts = count_totals(node).facts;
-    if (!facts.keys) return;
-    sk_buffer_printf(out, "db0:keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n", facts.keys,
-                     facts.expires);
+    for (size_t i = SK_SPACE_DEFAULT; i < node->space_count; i++) {
+        const sk_space *space = node->spaces[i];
+        const sk_space_record *record = sk_catalogue_by_id(&node->roster.known, space->id);
+        sk_keyspace_facts facts = space->kind->facts(space->machine);
+        bool created = space->id >= SK_SPACE_FIRST_ID;
+        if (!facts.keys || (created && !record)) continue;
+        sk_buffer_printf(out, "db%" PRIu32 ":keys=%" PRIu64 ",expires=%" PRIu64 ",avg_ttl=0\r\n", created ? record->number : 0,
+                         facts.keys, facts.expires);
+    }
 }
 
 static void append_space(const sk_space *space, sk_buffer *out)

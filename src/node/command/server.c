@@ -34,9 +34,10 @@ static void write_bind(const sk_node *node, char *out)
 
 static void write_databases(const sk_node *node, char *out)
 {
-    uint32_t greatest = 0;
-    for (size_t i = 0; i < node->space_count; i++) {
-        if (node->spaces[i]->id > greatest) greatest = node->spaces[i]->id;
+    uint32_t greatest = 1; // the default space's
+    const sk_catalogue *known = &node->roster.known;
+    for (size_t i = 0; i < known->count; i++) {
+        if (known->records[i].number > greatest) greatest = known->records[i].number;
     }
     write_number(out, (uint64_t)greatest + 1);
 }
@@ -53,7 +54,7 @@ static void write_maxclients(const sk_node *node, char *out)
 
 static void write_maxmemory(const sk_node *node, char *out)
 {
-    write_number(out, node->config.space_memory_max);
+    write_number(out, node->spaces[SK_SPACE_DEFAULT]->rules.memory_max);
 }
 
 static void write_output_limit(const sk_node *node, char *out)

@@ -3,7 +3,8 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 
-enum { CHUNK_SIZE = 128 * 1024 };
+// Each chunk is twice as big as the one before it, up to a bound: a log in which little happens costs little.
+enum { CHUNK_SIZE_MIN = 1024, CHUNK_SIZE = 128 * 1024 };
 
 struct sk_raft_chunk {
     sk_raft_chunk *newer;
@@ -38,11 +39,13 @@ static void chunk_release(sk_raft_log *log, sk_raft_chunk *chunk)
 
 static sk_raft_chunk *chunk_add(sk_raft_log *log, uint64_t index, size_t size)
 {
+    size_t wanted = log->newest ? log->newest->size * 2 : CHUNK_SIZE_MIN;
+    if (wanted > CHUNK_SIZE) wanted = CHUNK_SIZE;
     sk_raft_chunk *chunk = log->spare;
     if (chunk && size <= CHUNK_SIZE) {
         log->spare = NULL;
     } else {
-        if (size < CHUNK_SIZE) size = CHUNK_SIZE;
+        if (size < wanted) size = wanted;
         chunk = sk_alloc(sizeof *chunk + size);
         chunk->size = size;
     }

@@ -1,0 +1,39 @@
+// The kinds of space: how each protocol's spaces agree, what they hold, and what may be asked of them. A new kind is one row in
+// kind.c, beside its folder in src/protocol.
+#ifndef SK_NODE_KIND_H
+#define SK_NODE_KIND_H
+
+#include "protocol/machine.h"
+#include "protocol/protocol.h"
+#include "redis/keyspace.h"
+
+enum sk_durability { SK_DURABILITY_ALWAYS, SK_DURABILITY_GROUP, SK_DURABILITY_VOLATILE };
+enum sk_reads_mode { SK_READS_DEFAULT, SK_READS_LINEARIZABLE, SK_READS_SESSION, SK_READS_LOCAL };
+
+typedef struct sk_space_kind {
+    const sk_protocol *protocol;
+    const char *promise;  // one line for people
+    const char *writable; // what a write needs, for people
+    // An empty machine. Closed through its ops.
+    sk_machine *(*open)(void);
+    sk_keyspace_facts (*facts)(const sk_machine *machine);
+    bool (*has_prefix)(const sk_machine *machine, sk_slice prefix); // a key that begins so? (the default space's kind)
+    void (*set_memory_max)(sk_machine *machine, uint64_t bytes); // logical bytes; 0: no bound
+    // NULL when the kind has this durability or option, else why not (static text, for an error reply).
+    const char *(*durability_refused)(enum sk_durability durability);
+    const char *(*option_refused)(sk_slice name, sk_slice value);
+    enum sk_reads_mode reads; // of a space that was created without READS
+} sk_space_kind;
+
+// The kind whose protocol has this name (as in SPACE CREATE ... PROTOCOL name); NULL: there is none.
+const sk_space_kind *sk_space_kind_find(sk_slice name);
+// All rows, for errors that say what there is.
+const sk_space_kind *const *sk_space_kinds(size_t *count);
+// The system space's: the catalogue over raft.
+extern const sk_space_kind sk_space_kind_system;
+
+const char *sk_durability_name(enum sk_durability durability);
+const char *sk_reads_mode_name(enum sk_reads_mode mode);
+bool sk_reads_mode_parse(sk_slice text, enum sk_reads_mode *out); // never SK_READS_DEFAULT
+
+#endif
