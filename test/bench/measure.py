@@ -56,7 +56,7 @@ def load(addresses, pids=(), wire="resp", **flags):
     for name, value in flags.items():
         if value is True:
             command += ["--" + name.replace("_", "-")]
-        elif value not in (None, False):
+        elif value is not None and value is not False:  # 0 is a value
             command += ["--" + name.replace("_", "-"), str(value)]
     limit_s = float(flags.get("seconds", 10)) + float(flags.get("warm_up", 1)) + 600
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s)
