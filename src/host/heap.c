@@ -6,7 +6,7 @@
 
 // The heap grows by this much at a time once it is large, so that most huge pages lie within it as a whole when they are first
 // touched. It is address space; memory is taken page by page.
-enum { GROWTH = 16 * 1024 * 1024, MAPPED_FROM = 1024 * 1024 };
+enum { GROWTH = 16 * 1024 * 1024, MAPPED_FROM = 4 * 1024 * 1024 };
 
 void sk_heap_init(sk_heap *heap)
 {
