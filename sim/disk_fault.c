@@ -96,6 +96,19 @@ bool sim_disk_garble_sector(sim_disk *disk, const char *name, uint64_t offset)
     return true;
 }
 
+bool sim_disk_move_sector(sim_disk *disk, const char *name, uint64_t from, uint64_t to, bool swap)
+{
+    from = from / 512 * 512;
+    to = to / 512 * 512;
+    sim_file *file = file_at(disk, name, from > to ? from + 511 : to + 511);
+    if (!file || from == to) return false;
+    uint8_t held[512];
+    memcpy(held, file->data + to, sizeof held);
+    memcpy(file->data + to, file->data + from, sizeof held);
+    if (swap) memcpy(file->data + from, held, sizeof held);
+    return true;
+}
+
 bool sim_disk_lose(sim_disk *disk, const char *name)
 {
     if (!sim_names_find(&disk->names, name)) return false;

@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -36,6 +37,14 @@ static uint64_t real_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+// Of all workers that have ended.
+static double cpu_seconds(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_CHILDREN, &used);
+    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 static void note_failure(worker *self, uint64_t seed, enum sk_verdict verdict, const char *problem)
 {
     if (self->failure_count < SK_FLEET_FAILURES_MAX) {
@@ -46,31 +55,56 @@ static void note_failure(worker *self, uint64_t seed, enum sk_verdict verdict, c
     self->failure_count++;
 }
 
-static void run_seed(const sk_fleet_options *options, worker *self, uint64_t seed)
+static void count_reached(sk_fleet_totals *totals, const sk_world *world)
 {
-    sk_swarm swarm;
-    sk_swarm_draw(&swarm, seed, options->nodes);
-    sk_world *world = sk_world_open(&swarm, options->plant, options->events_max, NULL);
-    enum sk_verdict verdict = sk_world_run(world);
-    sk_fleet_totals *totals = &self->totals;
+    for (int i = 0; i < SK_SOMETIMES_END; i++) totals->sometimes[i] += world->sometimes[i];
+    uint64_t led = world->led_after * 1000 / world->swarm.lead_max;
+    if (led <= totals->led_after_max) return;
+    totals->led_after_max = led;
+    totals->led_after_seed = world->swarm.seed;
+}
+
+static void count(sk_fleet_totals *totals, const sk_world *world)
+{
+    const sk_judge_counts *judged = sk_clients_judged(world->clients);
+    uint64_t acknowledged = sk_clients_acknowledged(world->clients);
+    uint32_t kinds = 0;
     totals->schedules++;
     totals->events += world->events;
     totals->virtual_ns += world->now;
     totals->checked += world->checked;
     totals->operations += sk_clients_operations(world->clients);
+    totals->acknowledged += acknowledged;
+    totals->judged.keys += judged->keys;
+    totals->judged.linearized += judged->linearized;
+    totals->judged.given_up += judged->given_up;
     for (int i = 0; i < SK_FAULT_END; i++) {
         totals->faults[i] += world->faults[i];
         totals->fault_schedules[i] += world->faults[i] > 0;
+        kinds += world->faults[i] > 0;
     }
+    totals->full += world->events >= SK_FULL_EVENTS_MIN && kinds >= SK_FULL_KINDS_MIN && acknowledged >= SK_FULL_OPERATIONS_MIN;
+    count_reached(totals, world);
+}
+
+static void run_seed(const sk_fleet_options *options, worker *self, uint64_t seed)
+{
+    sk_swarm swarm;
+    sk_swarm_draw(&swarm, seed, &options->wish);
+    sk_world *world = sk_world_open(&swarm, options->plant, options->events_max, NULL);
+    enum sk_verdict verdict = sk_world_run(world);
+    count(&self->totals, world);
     if (verdict != SK_VERDICT_OK) note_failure(self, seed, verdict, world->problem);
     sk_world_close(world);
 }
 
 static _Noreturn void work(const sk_fleet_options *options, fleet *shared, worker *self)
 {
+    signal(SIGINT, SIG_IGN); // the parent says when it is over
     for (;;) {
+        if (atomic_load(&shared->stop)) break;
         uint64_t seed = atomic_fetch_add(&shared->next, 1);
-        if (seed > options->last || atomic_load(&shared->stop)) break;
+        if (seed > options->last) break;
         atomic_store(&self->since, real_ms());
         atomic_store(&self->seed, seed + 1);
         uint32_t failures = self->failure_count;
@@ -116,18 +150,26 @@ static void on_exit_of(const sk_fleet_options *options, fleet *shared, worker *s
 
 static void show_progress(const sk_fleet_options *options, const fleet *shared, uint64_t begun)
 {
-    uint64_t done = 0, events = 0, failures = 0, all = options->last - options->first + 1;
+    uint64_t done = 0, events = 0, failures = 0, virtual_ns = 0;
     for (uint32_t i = 0; i < options->jobs; i++) {
-        done += shared->workers[i].totals.schedules;
-        events += shared->workers[i].totals.events;
+        const sk_fleet_totals *totals = &shared->workers[i].totals;
+        done += totals->schedules;
+        events += totals->events;
+        virtual_ns += totals->virtual_ns;
         failures += shared->workers[i].failure_count;
     }
     double seconds = (double)(real_ms() - begun) / 1000;
-    double left = done ? seconds / (double)done * (double)(all - done) : 0;
-    fprintf(stderr,
-            "\r%" PRIu64 " of %" PRIu64 " schedules, %.1f/s, %.0f k events/s, %" PRIu64
-            " failed, %.0f s left   ",
-            done, all, (double)done / seconds, (double)events / seconds / 1000, failures, left);
+    char all[32] = "", left[48] = "";
+    double until = 0;
+    if (options->last != UINT64_MAX) {
+        uint64_t count = options->last - options->first + 1;
+        snprintf(all, sizeof all, " of %" PRIu64, count);
+        until = done ? seconds / (double)done * (double)(count - done) : 0;
+    }
+    if (options->seconds && (options->last == UINT64_MAX || until > options->seconds - seconds)) until = options->seconds - seconds;
+    if (until > 0) snprintf(left, sizeof left, ", %.0f:%02.0f left", (double)((uint64_t)until / 60), (double)((uint64_t)until % 60));
+    fprintf(stderr, "\r%" PRIu64 "%s schedules, %.1f/s, %.0f k events/s, %.0f times real time, %" PRIu64 " failed%s   ", done, all,
+            (double)done / seconds, (double)events / seconds / 1000, (double)virtual_ns / 1e9 / seconds, failures, left);
 }
 
 // A worker that has been at one seed for too long gets SIGALRM.
@@ -138,6 +180,14 @@ static void watch(const sk_fleet_options *options, fleet *shared)
         if (!self->busy || !atomic_load(&self->seed)) continue;
         if (real_ms() - atomic_load(&self->since) > options->seconds_max * 1000ull) kill(self->pid, SIGALRM);
     }
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
 }
 
 static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t begun)
@@ -152,6 +202,8 @@ static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t be
         }
         if (pid > 0) continue;
         if (options->progress && rounds % 50 == 10) show_progress(options, shared, begun);
+        bool late = options->seconds && real_ms() - begun > options->seconds * 1000ull;
+        if (interrupted || late) atomic_store(&shared->stop, true);
         watch(options, shared);
         usleep(10000);
     }
@@ -163,20 +215,34 @@ static int by_seed(const void *left, const void *right)
     return a->seed < b->seed ? -1 : a->seed > b->seed;
 }
 
+static void add(sk_fleet_totals *to, const sk_fleet_totals *one)
+{
+    to->schedules += one->schedules;
+    to->full += one->full;
+    to->events += one->events;
+    to->virtual_ns += one->virtual_ns;
+    to->checked += one->checked;
+    to->operations += one->operations;
+    to->acknowledged += one->acknowledged;
+    to->judged.keys += one->judged.keys;
+    to->judged.linearized += one->judged.linearized;
+    to->judged.given_up += one->judged.given_up;
+    for (int i = 0; i < SK_FAULT_END; i++) {
+        to->faults[i] += one->faults[i];
+        to->fault_schedules[i] += one->fault_schedules[i];
+    }
+    for (int i = 0; i < SK_SOMETIMES_END; i++) to->sometimes[i] += one->sometimes[i];
+    if (one->led_after_max <= to->led_after_max) return;
+    to->led_after_max = one->led_after_max;
+    to->led_after_seed = one->led_after_seed;
+}
+
 static void gather(const fleet *shared, uint32_t jobs, sk_fleet_report *report)
 {
     uint32_t told = 0;
     for (uint32_t i = 0; i < jobs; i++) {
         const worker *one = &shared->workers[i];
-        report->totals.schedules += one->totals.schedules;
-        report->totals.events += one->totals.events;
-        report->totals.operations += one->totals.operations;
-        report->totals.virtual_ns += one->totals.virtual_ns;
-        report->totals.checked += one->totals.checked;
-        for (int k = 0; k < SK_FAULT_END; k++) {
-            report->totals.faults[k] += one->totals.faults[k];
-            report->totals.fault_schedules[k] += one->totals.fault_schedules[k];
-        }
+        add(&report->totals, &one->totals);
         for (uint32_t k = 0;
              k < one->failure_count && k < SK_FLEET_FAILURES_MAX && told < SK_FLEET_FAILURES_MAX; k++)
             report->failures[told++] = one->failures[k];
@@ -195,11 +261,18 @@ void sk_fleet_run(const sk_fleet_options *options, sk_fleet_report *report)
         exit(1);
     }
     uint64_t begun = real_ms();
+    double cpu = cpu_seconds();
+    interrupted = 0;
+    void (*before)(int) = signal(SIGINT, on_interrupt);
     atomic_store(&shared->next, options->first);
     for (uint32_t i = 0; i < options->jobs; i++) start(options, shared, &shared->workers[i]);
     wait_all(options, shared, begun);
     if (options->progress) fprintf(stderr, "\r%90s\r", "");
     gather(shared, options->jobs, report);
+    signal(SIGINT, before);
+    uint64_t next = atomic_load(&shared->next);
+    report->last = next > options->last ? options->last : next - 1;
     report->seconds = (double)(real_ms() - begun) / 1000;
+    report->cpu_seconds = cpu_seconds() - cpu;
     munmap(shared, sizeof *shared);
 }

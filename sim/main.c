@@ -4,31 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "sim/clients.h"
-#include "sim/options.h"
-
-// The command that shows a failure again.
-static void print_replay(FILE *out, const sk_fleet_options *fleet, uint64_t seed)
-{
-    fprintf(out, "replay: skein-sim --protocol raft --seed %" PRIu64, seed);
-    if (fleet->nodes) fprintf(out, " --nodes %" PRIu32, fleet->nodes);
-    if (fleet->plant) fprintf(out, " --plant %s", sk_plant_name(fleet->plant));
-    fputs(" --trace\n", out);
-}
-
-static const char *verdict_name(enum sk_verdict verdict)
-{
-    switch (verdict) {
-    case SK_VERDICT_OK:
-        return "ok";
-    case SK_VERDICT_CRASH:
-        return "CRASH";
-    case SK_VERDICT_STUCK:
-        return "STUCK";
-    case SK_VERDICT_WRONG:
-        return "WRONG";
-    }
-    return "?";
-}
+#include "sim/summary.h"
 
 static FILE *tla_open(const sk_options *all, sk_world *world)
 {
@@ -55,7 +31,7 @@ static int run_one(const sk_options *all)
 {
     uint64_t seed = all->fleet.first;
     sk_swarm swarm;
-    sk_swarm_draw(&swarm, seed, all->fleet.nodes);
+    sk_swarm_draw(&swarm, seed, &all->fleet.wish);
     sk_swarm_print(&swarm, stdout);
     fflush(stdout);
     sk_world *world =
@@ -63,43 +39,27 @@ static int run_one(const sk_options *all)
     FILE *tla = tla_open(all, world);
     enum sk_verdict verdict = sk_world_run(world);
     printf("%s: %" PRIu64 " events, %.1f virtual s, %zu operations, %" PRIu64 " digests compared\n",
-           verdict_name(verdict), world->events, (double)world->now / 1e9,
+           sk_verdict_text(verdict), world->events, (double)world->now / 1e9,
            sk_clients_operations(world->clients), world->checked);
+    if (world->led_after)
+        printf("a leader %" PRIu64 " ms after healing, %" PRIu64 " of %zu operations acknowledged\n", world->led_after / SK_MS,
+               sk_clients_acknowledged(world->clients), sk_clients_operations(world->clients));
     if (verdict != SK_VERDICT_OK) printf("%s\n", world->problem);
     printf("trace hash %016" PRIx64 "\n", world->trace.hash);
     if (tla) tla_close(all, world, tla);
     sk_world_close(world);
-    if (verdict != SK_VERDICT_OK) print_replay(stdout, &all->fleet, seed);
+    if (verdict != SK_VERDICT_OK) sk_summary_replay(stdout, all, seed);
     return (int)verdict;
-}
-
-static void print_report(const sk_fleet_options *fleet, const sk_fleet_report *report)
-{
-    const sk_fleet_totals *totals = &report->totals;
-    double virtual_seconds = (double)totals->virtual_ns / 1e9;
-    printf("%" PRIu64 " schedules, %" PRIu64 " events, %" PRIu64 " operations, %" PRIu64
-           " digests compared\n",
-           totals->schedules, totals->events, totals->operations, totals->checked);
-    printf("%.1f s real, %.0f s virtual (%.0f times faster), %.0f events/s on %" PRIu32 " processes\n",
-           report->seconds, virtual_seconds, virtual_seconds / report->seconds,
-           (double)totals->events / report->seconds, fleet->jobs);
-    for (int i = 0; i < SK_FAULT_END; i++) {
-        printf("  %-24s %10" PRIu64 " in %" PRIu64 " schedules\n", sk_fault_name((enum sk_fault)i),
-               totals->faults[i], totals->fault_schedules[i]);
-    }
-    for (uint32_t i = 0; i < report->failure_count && i < SK_FLEET_FAILURES_MAX; i++) {
-        const sk_fleet_failure *failure = &report->failures[i];
-        printf("%s seed %" PRIu64 ": %s\n", verdict_name(failure->verdict), failure->seed, failure->problem);
-    }
-    if (report->failure_count > SK_FLEET_FAILURES_MAX)
-        printf("and %" PRIu32 " more\n", report->failure_count - SK_FLEET_FAILURES_MAX);
-    if (report->failure_count) print_replay(stdout, fleet, report->failures[0].seed);
 }
 
 static int run_many(const sk_options *all, sk_fleet_report *report)
 {
     sk_fleet_run(&all->fleet, report);
-    print_report(&all->fleet, report);
+    sk_summary_print(stdout, all, report);
+    if (all->json && sk_summary_append_json(all->json, all, report)) {
+        fprintf(stderr, "skein-sim: cannot append to %s\n", all->json);
+        return 1;
+    }
     return report->failure_count ? (int)report->failures[0].verdict : 0;
 }
 
@@ -113,14 +73,14 @@ static int run_file(const sk_options *all, sk_fleet_report *report)
     while (fgets(line, sizeof line, file)) {
         if (line[0] < '0' || line[0] > '9') continue;
         sk_options one = *all;
-        one.fleet.first = one.fleet.last = strtoull(line, NULL, 10);
+        sk_options_seed_line(&one, line);
         one.fleet.jobs = 1;
         sk_fleet_run(&one.fleet, report);
         count++;
         if (!report->failure_count) continue;
-        printf("%s seed %" PRIu64 ": %s\n", verdict_name(report->failures[0].verdict), one.fleet.first,
+        printf("%s seed %" PRIu64 ": %s\n", sk_verdict_text(report->failures[0].verdict), one.fleet.first,
                report->failures[0].problem);
-        print_replay(stdout, &one.fleet, one.fleet.first);
+        sk_summary_replay(stdout, &one, one.fleet.first);
         if (!status) status = (int)report->failures[0].verdict;
     }
     fclose(file);

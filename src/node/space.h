@@ -73,7 +73,7 @@ struct sk_space {
     bool snapshot_wanted;
     sk_snapshot_job job;
     sk_transfers transfers;
-    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps; // counted for INFO
+    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps, fetched; // counted for INFO
 };
 
 sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_protocol *protocol, sk_machine *machine);

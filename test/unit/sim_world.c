@@ -10,7 +10,7 @@
 static uint64_t hash_of(uint64_t seed, enum sk_verdict *verdict)
 {
     sk_swarm swarm;
-    sk_swarm_draw(&swarm, seed, 0);
+    sk_swarm_draw(&swarm, seed, &(sk_swarm_wish){0});
     sk_world *world = sk_world_open(&swarm, SK_PLANT_NONE, 20000000, NULL);
     *verdict = sk_world_run(world);
     if (*verdict) print_message("seed %llu: %s\n", (unsigned long long)seed, world->problem);
