@@ -25,6 +25,7 @@ typedef struct client {
     uint32_t own_key; // PROVE: its own register; UINT32_MAX: none yet
     size_t retry;     // planted bug: an append to be repeated, + 1; 0: none
     size_t again;     // an operation of unknown outcome that it will ask for again, + 1; 0: none
+    uint32_t failures; // in a row
     uint32_t burst;   // operations left of a burst without a thought in between
 } client;
 
@@ -357,7 +358,10 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
         one->audited++;
     sk_world *world = clients->world;
-    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? draw_thought(clients, one) : fine ? 0 : 50 * SK_MS;
+    // Who must get through backs off, twice as long each time: clients that never do can keep a slow cluster busy with what nobody
+    // waits for any more, for ever.
+    one->failures = fine ? 0 : one->failures < 6 ? one->failures + 1 : 6;
+    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? draw_thought(clients, one) : fine ? 0 : (25 * SK_MS) << one->failures;
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
 }
 

@@ -131,6 +131,12 @@ void sk_computer_disk(sk_computer *computer)
     watch_disk(computer);
 }
 
+void sk_computer_hurry_disk(sk_computer *computer)
+{
+    sim_disk_hurry(computer->platter, computer->world->now + 10 * SK_MS);
+    watch_disk(computer);
+}
+
 // ---- Host operations ----
 
 static sk_computer *computer_of(sk_node_host *host)

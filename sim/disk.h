@@ -123,6 +123,8 @@ void sim_disk_rules_clear(sim_disk *disk);
 void sim_disk_lie(sim_disk *disk, bool on);
 // Nothing completes before `until`.
 void sim_disk_stall(sim_disk *disk, sk_ns until);
+// The stall is over, and what is under way is done by `until` (in its order), however slow the disk was when it was asked.
+void sim_disk_hurry(sim_disk *disk, sk_ns until);
 
 // At rest. All return false when there is no such file or no such byte. What they do is durable.
 bool sim_disk_flip(sim_disk *disk, const char *name, uint64_t offset,

@@ -52,6 +52,14 @@ void sim_disk_stall(sim_disk *disk, sk_ns until)
     if (until > disk->stalled_until) disk->stalled_until = until;
 }
 
+void sim_disk_hurry(sim_disk *disk, sk_ns until)
+{
+    disk->stalled_until = 0;
+    for (size_t i = 0; i < disk->queue_count; i++) {
+        if (disk->queue[i].at > until) disk->queue[i].at = until;
+    }
+}
+
 // ---- At rest ----
 // Damage goes below everything that may yet be undone: changes that are not synced are settled first.
 

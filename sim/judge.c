@@ -8,7 +8,7 @@
 #include "check/linear.h"
 #include "sim/request.h"
 
-enum { STEPS_MAX = 20000, OPERATIONS_MAX = 400, SEQUENCES_MAX = 120 }; // of a history that is searched
+enum { STEPS_MAX = 1500, OPERATIONS_MAX = 200, SEQUENCES_MAX = 40 }; // of a history that is searched
 
 // An event of an operation, at the time of its call or its return.
 typedef struct moment {

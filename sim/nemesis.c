@@ -171,7 +171,7 @@ void sk_nemesis_heal(sk_nemesis *nemesis)
     for (sk_node_id id = 1; id <= world->computer_count; id++) {
         sk_computer *computer = &world->computers[id];
         mend_disk(nemesis, computer);
-        sim_disk_stall(computer->platter, world->now);
+        sk_computer_hurry_disk(computer);
         computer->slow = 0;
         computer->crash_loops = 0;
         computer->halt_after = 0;

@@ -83,7 +83,8 @@ bool sk_nemesis_strike_disk(sk_nemesis *nemesis, enum sk_fault fault)
     sim_disk_config *knobs = sim_disk_knobs(computer->platter);
     switch (fault) {
     case SK_FAULT_DISK_SLOW:
-        knobs->write_max = knobs->sync_max = sk_prng_between(&nemesis->prng, 10 * SK_MS, 500 * SK_MS);
+        knobs->write_max = 10 * SK_MS + knobs->write_min + sk_prng_below(&nemesis->prng, 500 * SK_MS);
+        knobs->sync_max = knobs->sync_min + sk_prng_below(&nemesis->prng, 500 * SK_MS);
         sk_nemesis_mend_later(nemesis, fault, computer->id, 0, sk_nemesis_hold(nemesis));
         return true;
     case SK_FAULT_DISK_SYNC_STALL: // everything else is as quick as ever
@@ -97,7 +98,8 @@ bool sk_nemesis_strike_disk(sk_nemesis *nemesis, enum sk_fault fault)
         return fail_requests(nemesis, fault, computer, BIT(WRITE), SK_EIO);
     case SK_FAULT_DISK_SYNC_ERROR:
         return fail_requests(nemesis, fault, computer, BIT(SYNC) | BIT(SYNC_FOLDER), SK_EIO);
-    case SK_FAULT_DISK_OPEN_ERROR: // no file descriptors left
+    case SK_FAULT_DISK_OPEN_ERROR: // no file descriptors left; at a start it is damage, as a failed read is
+        if (!computer->node) return false;
         return fail_requests(nemesis, fault, computer, BIT(CREATE) | BIT(OPEN), SK_EIO);
     case SK_FAULT_DISK_NAME_ERROR:
         return fail_requests(nemesis, fault, computer, BIT(RENAME) | BIT(UNLINK) | BIT(SYNC_FOLDER) | BIT(MAKE_FOLDER), SK_EIO);

@@ -124,6 +124,7 @@ static void draw_ruin(sk_swarm *swarm, sk_prng prng)
     uint32_t majority = swarm->node_count / 2 + 1;
     uint32_t ruined = (uint32_t)sk_prng_between(&prng, majority, swarm->node_count);
     if (!drawn && swarm->preset.failure != SK_FAILURE_UNRECOVERABLE) return;
+    if (swarm->node_count < 2) return; // a node without peers serves what is left of its log, and says so
     swarm->ruin = ruin;
     swarm->ruined = ruin == SK_RUIN_HELIX ? swarm->node_count : ruined;
 }
