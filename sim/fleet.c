@@ -100,7 +100,6 @@ static void run_seed(const sk_fleet_options *options, worker *self, uint64_t see
 
 static _Noreturn void work(const sk_fleet_options *options, fleet *shared, worker *self)
 {
-    signal(SIGINT, SIG_IGN); // the parent says when it is over
     for (;;) {
         if (atomic_load(&shared->stop)) break;
         uint64_t seed = atomic_fetch_add(&shared->next, 1);
@@ -182,15 +181,14 @@ static void watch(const sk_fleet_options *options, fleet *shared)
     }
 }
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal)
+// Up to 10 ms. True: SIGINT came (it is blocked everywhere while a fleet runs).
+static bool wait_interrupted(const sigset_t *set)
 {
-    (void)signal;
-    interrupted = 1;
+    struct timespec wait = {.tv_nsec = 10000000};
+    return sigtimedwait(set, NULL, &wait) == SIGINT;
 }
 
-static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t begun)
+static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t begun, const sigset_t *interrupt)
 {
     for (uint32_t rounds = 0;; rounds++) {
         int status;
@@ -203,9 +201,9 @@ static void wait_all(const sk_fleet_options *options, fleet *shared, uint64_t be
         if (pid > 0) continue;
         if (options->progress && rounds % 50 == 10) show_progress(options, shared, begun);
         bool late = options->seconds && real_ms() - begun > options->seconds * 1000ull;
-        if (interrupted || late) atomic_store(&shared->stop, true);
+        if (late) atomic_store(&shared->stop, true);
         watch(options, shared);
-        usleep(10000);
+        if (wait_interrupted(interrupt)) atomic_store(&shared->stop, true);
     }
 }
 
@@ -262,14 +260,16 @@ void sk_fleet_run(const sk_fleet_options *options, sk_fleet_report *report)
     }
     uint64_t begun = real_ms();
     double cpu = cpu_seconds();
-    interrupted = 0;
-    void (*before)(int) = signal(SIGINT, on_interrupt);
+    sigset_t interrupt, before;
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
     atomic_store(&shared->next, options->first);
     for (uint32_t i = 0; i < options->jobs; i++) start(options, shared, &shared->workers[i]);
-    wait_all(options, shared, begun);
+    wait_all(options, shared, begun, &interrupt);
     if (options->progress) fprintf(stderr, "\r%90s\r", "");
     gather(shared, options->jobs, report);
-    signal(SIGINT, before);
+    sigprocmask(SIG_SETMASK, &before, NULL);
     uint64_t next = atomic_load(&shared->next);
     report->last = next > options->last ? options->last : next - 1;
     report->seconds = (double)(real_ms() - begun) / 1000;

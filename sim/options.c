@@ -120,6 +120,38 @@ void sk_options_seed_line(sk_options *options, char *line)
     }
 }
 
+// Options of how it is run and what is written. False: not one of these.
+static bool take_other(sk_options *all, int letter)
+{
+    switch (letter) {
+    case 'k':
+        all->fleet.keep_going = true;
+        break;
+    case 't':
+        all->trace = true;
+        break;
+    case 'H':
+        all->fleet.seconds = seconds_of(optarg);
+        break;
+    case 'o':
+        all->json = optarg;
+        break;
+    case 'T':
+        all->tla_path = optarg;
+        break;
+    case 'L':
+        all->tla_lines = (uint32_t)number(optarg, "", NULL);
+        break;
+    case 'l':
+        all->tla_lie = sk_trace_tla_lie_find(optarg);
+        if (all->tla_lie == SK_TRACE_TLA_LIE_END) sk_options_fail("no such lie: ", optarg);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
 sk_options sk_options_parse(int argc, char **argv)
 {
     static const struct option list[] = {
@@ -149,6 +181,7 @@ sk_options sk_options_parse(int argc, char **argv)
                    .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
     for (int letter; (letter = getopt_long(argc, argv, "h", list, NULL)) != -1;) {
         const char *rest;
+        if (take_other(&all, letter)) continue;
         switch (letter) {
         case 'p':
             if (!sk_protocol_find(optarg)) sk_options_fail("no such protocol: ", optarg);
@@ -173,12 +206,6 @@ sk_options sk_options_parse(int argc, char **argv)
             all.fleet.jobs = (uint32_t)number(optarg, "", NULL);
             if (all.fleet.jobs < 1 || all.fleet.jobs > SK_FLEET_JOBS_MAX) sk_options_fail("not 1 to 64: ", optarg);
             break;
-        case 'k':
-            all.fleet.keep_going = true;
-            break;
-        case 't':
-            all.trace = true;
-            break;
         case 'P':
             all.fleet.plant = plant_of(optarg);
             break;
@@ -188,24 +215,8 @@ sk_options sk_options_parse(int argc, char **argv)
         case 'w':
             all.fleet.wish.workload = workload_of(optarg);
             break;
-        case 'H':
-            all.fleet.seconds = seconds_of(optarg);
-            break;
-        case 'o':
-            all.json = optarg;
-            break;
         case 'f':
             all.file = optarg;
-            break;
-        case 'T':
-            all.tla_path = optarg;
-            break;
-        case 'L':
-            all.tla_lines = (uint32_t)number(optarg, "", NULL);
-            break;
-        case 'l':
-            all.tla_lie = sk_trace_tla_lie_find(optarg);
-            if (all.tla_lie == SK_TRACE_TLA_LIE_END) sk_options_fail("no such lie: ", optarg);
             break;
         case 'h':
             fputs(usage, stdout);
