@@ -8,7 +8,7 @@
 #include "check/linear.h"
 #include "sim/request.h"
 
-enum { STEPS_MAX = 1500, OPERATIONS_MAX = 200, SEQUENCES_MAX = 40 }; // of a history that is searched
+enum { STEPS_MAX = 1500, OPERATIONS_MAX = 500, SEQUENCES_MAX = 40 }; // of a history that is searched
 
 // An event of an operation, at the time of its call or its return.
 typedef struct moment {
@@ -136,8 +136,8 @@ static bool search(const sk_buffer *text, const char *model, const char *name, s
     return fine;
 }
 
-static bool linearizable(const sk_history *history, const sk_keys *keys, uint32_t index, sk_judge_counts *counted, char *problem,
-                         size_t size)
+bool sk_judge_search(const sk_history *history, const sk_keys *keys, uint32_t index, sk_judge_counts *counted, char *problem,
+                     size_t size)
 {
     static const char *const models[SK_KEY_KIND_END] = {
         [SK_KEY_REGISTER] = "cas-register", [SK_KEY_COUNTER] = "counter", [SK_KEY_LIST] = "kv", [SK_KEY_SET] = "set"};
@@ -191,5 +191,5 @@ bool sk_judge(const sk_history *history, const sk_keys *keys, uint32_t index, co
 {
     counted->keys++;
     return check_kind(history, keys, index, swarm, problem, size) &&
-           linearizable(history, keys, index, counted, problem, size);
+           sk_judge_search(history, keys, index, counted, problem, size);
 }

@@ -16,4 +16,8 @@ typedef struct sk_judge_counts {
 bool sk_judge(const sk_history *history, const sk_keys *keys, uint32_t index, const sk_swarm *swarm, sk_judge_counts *counts,
               char *problem, size_t size);
 
+// The search alone. True also when there is no model or the history is too large.
+bool sk_judge_search(const sk_history *history, const sk_keys *keys, uint32_t index, sk_judge_counts *counts, char *problem,
+                     size_t size);
+
 #endif

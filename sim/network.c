@@ -197,7 +197,7 @@ static bool omitted(sk_network *network, sk_node_id from, sk_node_id to, const s
     return (towards(network, from, to)->way.lost & kind_bit(frame)) != 0;
 }
 
-static void send_frame(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to,
+static void send_honest(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to,
                        const sk_frame *frame, sk_slice bytes)
 {
     const sk_swarm *swarm = &network->world->swarm;
@@ -228,6 +228,24 @@ static void send_frame(sk_network *network, const connection *pair, sk_node_id f
     post(network, sent, ordered);
 }
 
+static void send_frame(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to, const sk_frame *frame,
+                       sk_slice bytes)
+{
+    sk_world *world = network->world;
+    if (!world->lie || from > world->liars) {
+        send_honest(network, pair, from, to, frame, bytes);
+        return;
+    }
+    sk_buffer lie = {0};
+    sk_frame told;
+    size_t used;
+    sk_buffer_append_slice(&lie, bytes);
+    bool sent = world->lie(world, &network->prng, from, to, &lie);
+    if (sent && sk_frame_parse(sk_buffer_slice(&lie), &told, &used) == 1)
+        send_honest(network, pair, from, to, &told, sk_buffer_slice(&lie));
+    sk_buffer_deinit(&lie);
+}
+
 void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_slice frames)
 {
     connection *pair = pair_of(network, from, to);
@@ -238,7 +256,7 @@ void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_sli
     bool whole = network->calm ||
                  !(swarm->loss || swarm->duplicate || swarm->replay || swarm->reorder || swarm->corrupt);
     if (network->world->ruin_at) sk_ruin_tap(network->world, from, frames);
-    bool picky = network->world->computers[from].omit_send || towards(network, from, to)->way.lost;
+    bool picky = network->world->computers[from].omit_send || towards(network, from, to)->way.lost || network->world->lie;
     if (whole && !picky && network->world->plant == SK_PLANT_NONE) {
         post(network, message_make(pair, from, to, frames), true);
         return;

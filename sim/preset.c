@@ -25,15 +25,15 @@ static const row rows[] = {
     {"unrecoverable", false, SK_FAILURE_UNRECOVERABLE, CLASS(CRASH) | CLASS(STORAGE)},
 };
 
-// What a protocol can bear. A protocol that tolerates lies comes with a way to tell them: sk_network_lie.
+// What a protocol can bear. One that bears lies comes with a way to tell them.
 typedef struct tolerance {
     const char *protocol;
-    bool byzantine;
+    sk_lie lie; // NULL: it does not bear them
     const char *why_not;
 } tolerance;
 
 static const tolerance tolerances[] = {
-    {"raft", false,
+    {"raft", NULL,
      "raft believes what its members say, so one liar can make two leaders of one term; it bears f of 2f + 1 members that stop. "
      "Members that lie need signed votes by 2f + 1 of 3f + 1, as pbft has them; "
      "try crash-recovery or send-omission here"},
@@ -47,16 +47,25 @@ static const row *find(const char *name, size_t size)
     return NULL;
 }
 
-static bool bears_lies(const char *protocol, char *problem, size_t size)
+static const tolerance *tolerance_of(const char *protocol)
 {
     for (size_t i = 0; i < sizeof tolerances / sizeof *tolerances; i++) {
-        const tolerance *one = &tolerances[i];
-        if (strcmp(one->protocol, protocol) != 0) continue;
-        if (!one->byzantine) snprintf(problem, size, "preset byzantine: %s", one->why_not);
-        return one->byzantine;
+        if (!strcmp(tolerances[i].protocol, protocol)) return &tolerances[i];
     }
-    snprintf(problem, size, "preset byzantine: nobody has said whether %s bears members that lie", protocol);
-    return false;
+    return NULL;
+}
+
+sk_lie sk_preset_lie(const char *protocol)
+{
+    const tolerance *one = tolerance_of(protocol);
+    return one ? one->lie : NULL;
+}
+
+static bool bears_lies(const char *protocol, char *problem, size_t size)
+{
+    const tolerance *one = tolerance_of(protocol);
+    snprintf(problem, size, "preset byzantine: %s", one ? one->why_not : "nobody has said whether this protocol bears members that lie");
+    return one && one->lie;
 }
 
 static void list_names(char *problem, size_t size, const char *wrong, size_t wrong_size)

@@ -16,6 +16,8 @@
 #define SIM_PRESET_H
 
 #include <stdbool.h>
+#include "base/bytes.h"
+#include "base/prng.h"
 #include "sim/fault.h"
 
 enum sk_preset_timing {
@@ -40,6 +42,14 @@ typedef struct sk_preset {
     enum sk_preset_timing timing;
     enum sk_preset_failure failure;
 } sk_preset;
+
+struct sk_world;
+
+// What a member that lies makes of a frame on its way out: it may alter it, or withhold it (false). Every protocol that bears lies
+// brings one of its own, since a good lie knows what it lies about.
+typedef bool (*sk_lie)(struct sk_world *world, sk_prng *prng, uint32_t from, uint32_t to, sk_buffer *frame);
+
+sk_lie sk_preset_lie(const char *protocol); // NULL: it bears none
 
 // "synchronous,crash-stop" for that protocol. False: `problem` (size bytes) says what is wrong and what could be asked instead.
 bool sk_preset_parse(const char *text, const char *protocol, sk_preset *out, char *problem, size_t size);

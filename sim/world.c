@@ -79,6 +79,10 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
         founder->id = id;
         snprintf(founder->address, sizeof founder->address, "10.0.0.%" PRIu32 ":7379", id);
     }
+    if (swarm->preset.failure == SK_FAILURE_BYZANTINE) {
+        world->lie = sk_preset_lie("raft"); // the data's protocol, once there is a choice
+        world->liars = (swarm->node_count - 1) / 3;
+    }
     world->network = sk_network_open(world, sk_prng_split(&prng));
     world->checks = sk_checks_open(world);
     for (sk_node_id id = 1; id <= world->computer_count; id++) {

@@ -117,6 +117,8 @@ struct sk_world {
     sk_nemesis *nemesis;
     sk_trace_tla *tla; // NULL: not wanted. See sim/trace_tla.h
     enum sk_plant plant;
+    sk_lie lie;     // byzantine runs: what the first `liars` computers do to what they send; NULL: nobody lies
+    uint32_t liars;
     bool healed; // the last phase: no more faults
     bool over;
 
