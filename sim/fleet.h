@@ -34,7 +34,7 @@ typedef struct sk_fleet_options {
     uint32_t jobs;
     sk_swarm_wish wish;
     uint64_t events_max;
-    uint32_t seconds_max; // of real time for one seed: then it counts as stuck
+    uint32_t seconds_max; // of processor time for one seed: then it counts as stuck
     enum sk_plant plant;
     bool keep_going; // after a failure
     bool progress;   // a line on stderr while it runs
