@@ -45,7 +45,7 @@ typedef struct sk_swarm {
 
     sk_swarm_phase phases[SK_SWARM_PHASES_MAX];
     uint32_t phase_count;
-    sk_ns lead_max;   // healed and all up: how long until a leader has committed something new
+    sk_ns lead_max;   // healed and all up: how long until most nodes follow a leader
     sk_ns heal_max;   // how long each stage of the healed end may take until all is well
     sk_ns fault_mean; // between two faults of a storm
     sk_ns fault_hold; // mean length of a fault that lasts
