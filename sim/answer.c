@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include "base/hash.h"
+#include "sim/request.h"
 
 static bool begins(sk_slice text, const char *with)
 {
@@ -107,8 +108,7 @@ bool sk_answer_settle(const sk_answer *answer, sk_operation *operation, char *pr
         return answer->kind == SK_ANSWER_OK || answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_UNKNOWN ||
                answer->kind == SK_ANSWER_ODD;
     }
-    bool read = operation->kind == SK_OPERATION_GET || operation->kind == SK_OPERATION_COUNT ||
-                operation->kind == SK_OPERATION_LIST;
+    bool read = sk_request_reads(operation->kind);
     operation->outcome = SK_OUTCOME_OK;
     bool fine = true;
     if (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_FULL)

@@ -29,7 +29,9 @@ typedef struct space_memory {
 } space_memory;
 
 typedef struct last_look { // at one node's space, in this life
-    uint64_t epoch, committed, applied, looked, clock_ms;
+    uint64_t epoch, last, committed, applied, looked, clock_ms;
+    uint64_t repeats, fetches, snapshots_installed, snapshot_position;
+    bool known, recovering, halted;
 } last_look;
 
 struct sk_checks {
@@ -38,6 +40,7 @@ struct sk_checks {
     last_look looks[SK_VOTERS_MAX + 1][SPACES_MAX];
     sk_node_id leader;
     uint64_t leader_epoch;
+    uint64_t healed_committed[SPACES_MAX]; // when all was healed
 };
 
 sk_checks *sk_checks_open(sk_world *world)
@@ -54,6 +57,40 @@ void sk_checks_close(sk_checks *checks)
         sk_free(checks->spaces[i].marks);
     }
     sk_free(checks);
+}
+
+// What a running node says of the space with this id. False: it has none such.
+static bool facts_of(const sk_computer *computer, uint32_t id, sk_space_facts *out)
+{
+    size_t count = sk_node_space_count(computer->node);
+    for (size_t i = 0; i < count; i++) {
+        *out = sk_node_space_facts(computer->node, i, false);
+        if (out->id == id) return true;
+    }
+    return false;
+}
+
+// Somebody leads who did not before. Where time keeps its promises and nobody fails there is no reason for that.
+static void note_office(sk_checks *checks, const sk_computer *computer, uint32_t space, const sk_status *status)
+{
+    sk_world *world = checks->world;
+    const space_memory *memory = &checks->spaces[space];
+    const office *before = memory->office_count ? &memory->offices[memory->office_count - 1] : NULL;
+    const sk_preset *preset = &world->swarm.preset;
+    if (!before) return;
+    sk_world_reach(world, SK_SOMETIMES_LEADER_CHANGED);
+    if (status->epoch > before->epoch + 1) sk_world_reach(world, SK_SOMETIMES_EPOCH_WITHOUT_LEADER);
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *other = &world->computers[id];
+        if (id == computer->id || !other->node) continue;
+        sk_space_facts facts;
+        if (facts_of(other, space, &facts) && facts.status.role == SK_ROLE_LEADER) sk_world_reach(world, SK_SOMETIMES_TWO_LEADERS);
+    }
+    if (preset->timing == SK_TIMING_SYNCHRONOUS && preset->failure == SK_FAILURE_NONE && !world->healed)
+        sk_world_fail(world, SK_VERDICT_WRONG,
+                      "space %" PRIu32 ": node %" PRIu32 " leads epoch %" PRIu64 " after epoch %" PRIu64
+                      " although nothing is late and nobody failed",
+                      space, computer->id, status->epoch, before->epoch);
 }
 
 static void check_office(sk_checks *checks, const sk_computer *computer, uint32_t space,
@@ -73,6 +110,7 @@ static void check_office(sk_checks *checks, const sk_computer *computer, uint32_
                           computer->id, status->epoch);
         return;
     }
+    note_office(checks, computer, space, status);
     if (memory->office_count == memory->office_capacity) {
         memory->office_capacity = memory->office_capacity ? memory->office_capacity * 2 : 16;
         memory->offices = sk_realloc(memory->offices, memory->office_capacity * sizeof *memory->offices);
@@ -143,6 +181,30 @@ static void check_order(sk_checks *checks, const sk_computer *computer, const sk
     look->clock_ms = facts->clock_ms;
 }
 
+// What the run may be proud of having seen.
+static void note_reached(sk_checks *checks, const sk_space_facts *facts, last_look *look)
+{
+    sk_world *world = checks->world;
+    const sk_status *status = &facts->status;
+    bool halted = status->role == SK_ROLE_HALTED;
+    if (look->known && status->last < look->last) sk_world_reach(world, SK_SOMETIMES_LOG_TRUNCATED);
+    if (facts->repeats > look->repeats) sk_world_reach(world, SK_SOMETIMES_RETRY_FROM_KEPT);
+    if (facts->fetches > look->fetches) sk_world_reach(world, SK_SOMETIMES_WINDOW_FETCHED);
+    if (facts->snapshots_installed > look->snapshots_installed) sk_world_reach(world, SK_SOMETIMES_SNAPSHOT_INSTALLED);
+    if (look->known && facts->snapshot_position > look->snapshot_position) sk_world_reach(world, SK_SOMETIMES_SNAPSHOT_TAKEN);
+    if (status->recovering) sk_world_reach(world, SK_SOMETIMES_RECOVERING);
+    if (look->recovering && !status->recovering && !halted) sk_world_reach(world, SK_SOMETIMES_RECOVERING_HEALED);
+    if (halted && !look->halted) sk_world_reach(world, SK_SOMETIMES_LOG_FAILED);
+    look->last = status->last;
+    look->repeats = facts->repeats;
+    look->fetches = facts->fetches;
+    look->snapshots_installed = facts->snapshots_installed;
+    look->snapshot_position = facts->snapshot_position;
+    look->recovering = status->recovering;
+    look->halted = halted;
+    look->known = true;
+}
+
 static void look_at(sk_checks *checks, const sk_computer *computer, size_t index)
 {
     sk_space_facts facts = sk_node_space_facts(computer->node, index, false);
@@ -150,6 +212,7 @@ static void look_at(sk_checks *checks, const sk_computer *computer, size_t index
     last_look *look = &checks->looks[computer->id][facts.id];
     space_memory *memory = &checks->spaces[facts.id];
     check_order(checks, computer, &facts, look);
+    note_reached(checks, &facts, look);
     if (facts.status.role == SK_ROLE_LEADER) {
         check_office(checks, computer, facts.id, &facts.status);
         if (facts.id == SK_SPACE_DEFAULT && facts.status.epoch >= checks->leader_epoch) {
@@ -212,18 +275,26 @@ static bool same(const sk_space_facts *facts, const sk_space_facts *first, sk_no
 bool sk_checks_converged(sk_checks *checks, char *why, size_t size)
 {
     sk_world *world = checks->world;
-    sk_space_facts first[SPACES_MAX] = {0};
+    sk_space_facts first[SPACES_MAX] = {0}; // by id
+    size_t spaces = 0;
     for (sk_node_id id = 1; id <= world->computer_count; id++) {
         const sk_computer *computer = &world->computers[id];
+        if (computer->gone) continue;
         if (!computer->node || computer->paused) {
             snprintf(why, size, "node %" PRIu32 " does not run", id);
             return false;
         }
         size_t count = sk_node_space_count(computer->node);
-        for (size_t i = 0; i < count && i < SPACES_MAX; i++) {
+        if (!spaces) spaces = count;
+        if (count != spaces) {
+            snprintf(why, size, "node %" PRIu32 " has %zu spaces, others %zu", id, count, spaces);
+            return false;
+        }
+        for (size_t i = 0; i < count; i++) {
             sk_space_facts facts = sk_node_space_facts(computer->node, i, true);
-            if (id == 1) first[i] = facts;
-            if (!same(&facts, &first[i], id, why, size)) return false;
+            if (facts.id >= SPACES_MAX) continue;
+            if (!first[facts.id].name) first[facts.id] = facts;
+            if (!same(&facts, &first[facts.id], id, why, size)) return false;
         }
     }
     return true;
@@ -267,6 +338,51 @@ void sk_checks_describe(const sk_checks *checks)
             if (status->role == SK_ROLE_LEADER) describe_peers(checks, computer, facts.id);
         }
     }
+}
+
+// Do most of those that run follow this leader in its epoch?
+static bool followed(const sk_world *world, uint32_t space, const sk_status *leader)
+{
+    uint32_t followers = 0;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *computer = &world->computers[id];
+        if (!sk_computer_running(computer)) continue;
+        sk_space_facts facts;
+        followers += facts_of(computer, space, &facts) && facts.status.leader == leader->leader &&
+                     facts.status.epoch == leader->epoch;
+    }
+    return followers > world->computer_count / 2;
+}
+
+bool sk_checks_led(const sk_checks *checks, char *why, size_t size)
+{
+    const sk_world *world = checks->world;
+    enum { ABSENT, LEADERLESS, LED } spaces[SPACES_MAX] = {ABSENT};
+    bool any = false;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *computer = &world->computers[id];
+        size_t count = sk_computer_running(computer) ? sk_node_space_count(computer->node) : 0;
+        for (size_t i = 0; i < count; i++) {
+            sk_space_facts facts = sk_node_space_facts(computer->node, i, false);
+            if (facts.id >= SPACES_MAX) continue;
+            any = true;
+            if (!spaces[facts.id]) spaces[facts.id] = LEADERLESS;
+            if (facts.status.role != SK_ROLE_LEADER) continue;
+            bool moved = facts.status.committed > checks->healed_committed[facts.id];
+            if (moved || followed(world, facts.id, &facts.status)) spaces[facts.id] = LED;
+        }
+    }
+    for (uint32_t i = 0; i < SPACES_MAX; i++) {
+        if (spaces[i] != LEADERLESS) continue;
+        snprintf(why, size, "space %" PRIu32 " has no leader that most follow", i);
+        return false;
+    }
+    return any;
+}
+
+void sk_checks_healed(sk_checks *checks)
+{
+    for (int i = 0; i < SPACES_MAX; i++) checks->healed_committed[i] = checks->spaces[i].committed;
 }
 
 sk_node_id sk_checks_leader(const sk_checks *checks)

@@ -19,6 +19,10 @@ void sk_checks_turn(sk_checks *checks, const sk_computer *computer); // it has j
 void sk_checks_stopped(sk_checks *checks, sk_node_id id);
 // All nodes run, serve, and hold equal data. Else false, and why.
 bool sk_checks_converged(sk_checks *checks, char *why, size_t size);
+// All is healed now. Then: has every space a leader that most nodes follow, or that has
+// committed something new?
+void sk_checks_healed(sk_checks *checks);
+bool sk_checks_led(const sk_checks *checks, char *why, size_t size);
 // Where every node stands, as trace lines.
 void sk_checks_describe(const sk_checks *checks);
 sk_node_id sk_checks_leader(const sk_checks *checks); // of the default space, as last seen; 0: none

@@ -8,20 +8,11 @@
 #include "base/hash.h"
 #include "base/ring.h"
 #include "sim/answer.h"
+#include "sim/checks.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
-
-enum { LIST_TOKENS_MAX = 100, LEASES_MAX = 40 };
-
-enum key_kind { KEY_REGISTER, KEY_COUNTER, KEY_LIST, KEY_LEASE, KEY_SPACE };
-
-typedef struct key {
-    enum key_kind kind;
-    uint32_t writes;   // asked for
-    uint64_t seen;     // register: the value last read or written by anybody; what a compare-and-set expects
-    sk_buffer longest; // list: the longest read
-    uint64_t answered; // audits that have read it
-} key;
+#include "sim/request.h"
+#include "sim/workload.h"
 
 typedef struct client {
     uint32_t id;
@@ -33,6 +24,9 @@ typedef struct client {
     uint32_t audited; // AUDIT: keys read so far
     uint32_t own_key; // PROVE: its own register; UINT32_MAX: none yet
     size_t retry;     // planted bug: an append to be repeated, + 1; 0: none
+    size_t again;     // an operation of unknown outcome that it will ask for again, + 1; 0: none
+    uint32_t failures; // in a row
+    uint32_t burst;   // operations left of a burst without a thought in between
 } client;
 
 struct sk_clients {
@@ -43,24 +37,12 @@ struct sk_clients {
     uint64_t audits;
     sk_connections connections;
     sk_history history;
-    key *keys;
-    uint32_t key_count, key_capacity;
-    uint32_t registers[8], counters[8], lists[8]; // of the workload, swarm.keys of each
-    uint32_t leases[LEASES_MAX], lease_count;     // each is lent once
-    uint32_t spaces; // stands for the spaces: a key that is never there
+    sk_keys keys;
+    uint64_t answers[SK_OUTCOME_END]; // by outcome
+    sk_judge_counts judged;
     client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
     uint32_t count;
 };
-
-static uint32_t key_add(sk_clients *clients, enum key_kind kind)
-{
-    if (clients->key_count == clients->key_capacity) {
-        clients->key_capacity = clients->key_capacity ? clients->key_capacity * 2 : 32;
-        clients->keys = sk_realloc(clients->keys, clients->key_capacity * sizeof *clients->keys);
-    }
-    clients->keys[clients->key_count] = (key){.kind = kind};
-    return clients->key_count++;
-}
 
 static void wake_at(sk_clients *clients, client *one, sk_ns time)
 {
@@ -73,14 +55,9 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
     clients->world = world;
     clients->prng = prng;
     clients->count = world->swarm.client_count;
-    SK_ASSERT(clients->count <= SK_SWARM_CLIENTS_MAX && world->swarm.keys <= 8);
+    SK_ASSERT(clients->count <= SK_SWARM_CLIENTS_MAX);
     sk_connections_init(&clients->connections, world);
-    for (uint32_t i = 0; i < world->swarm.keys; i++) {
-        clients->registers[i] = key_add(clients, KEY_REGISTER);
-        clients->counters[i] = key_add(clients, KEY_COUNTER);
-        clients->lists[i] = key_add(clients, KEY_LIST);
-    }
-    clients->spaces = key_add(clients, KEY_SPACE);
+    sk_keys_init(&clients->keys, world->swarm.keys);
     for (uint32_t i = 0; i <= clients->count; i++) {
         client *one = &clients->list[i];
         one->id = i;
@@ -96,8 +73,7 @@ void sk_clients_close(sk_clients *clients)
 {
     sk_connections_deinit(&clients->connections);
     for (uint32_t i = 0; i <= clients->count; i++) sk_ring_deinit(&clients->list[i].waiting);
-    for (uint32_t i = 0; i < clients->key_count; i++) sk_buffer_deinit(&clients->keys[i].longest);
-    sk_free(clients->keys);
+    sk_keys_deinit(&clients->keys);
     sk_history_deinit(&clients->history);
     sk_free(clients);
 }
@@ -111,83 +87,9 @@ static sk_ns draw_delay(sk_clients *clients)
            sk_swarm_around(&clients->prng, clients->calm ? 100 * SK_US : swarm->delay_mean / 4 + 1024);
 }
 
-static void key_name(const sk_clients *clients, uint32_t index, char out[16])
+static sk_request_padding padding_of(const sk_clients *clients)
 {
-    static const char letters[] = {'r', 'c', 'a', 'e', 's'};
-    snprintf(out, 16, "%c%" PRIu32, letters[clients->keys[index].kind], index);
-}
-
-static void write_argument(sk_buffer *out, const char *text, size_t padding)
-{
-    size_t size = strlen(text);
-    sk_buffer_printf(out, "$%zu\r\n%s", size + padding, text);
-    memset(sk_buffer_reserve(out, padding + 2), 'x', padding);
-    out->size += padding;
-    sk_buffer_append_text(out, "\r\n");
-}
-
-// A compare-and-set must name the bytes that it expects: padding follows from the value alone.
-static size_t padding_of(const sk_clients *clients, uint64_t value)
-{
-    uint64_t mixed = sk_hash_mix(clients->world->swarm.seed, value);
-    return (size_t)((mixed >> 20) % (clients->world->swarm.value_size_max + 1));
-}
-
-static void value_text(uint64_t value, char out[32])
-{
-    snprintf(out, 32, "v%" PRIu64 ".", value);
-}
-
-// Prefixes of the workload's own keys, so that every other operation may meet a space that comes or goes.
-static void write_space_request(const sk_operation *op, sk_buffer *out)
-{
-    static const char *const prefixes[] = {"r", "c", "a", "e", "r0", "a2", "e1", "e2"};
-    const char *prefix = prefixes[op->expect / 2 % 8];
-    bool drop = op->expect % 2;
-    char name[8];
-    snprintf(name, sizeof name, "s%s", prefix);
-    sk_buffer_printf(out, "*%d\r\n", drop ? 3 : 7);
-    write_argument(out, "SPACE", 0);
-    write_argument(out, drop ? "DROP" : "CREATE", 0);
-    write_argument(out, name, 0);
-    if (drop) return;
-    write_argument(out, "PREFIX", 0);
-    write_argument(out, prefix, 0);
-    write_argument(out, "PROTOCOL", 0);
-    write_argument(out, "raft", 0);
-}
-
-static void write_request(sk_clients *clients, const sk_operation *op, sk_buffer *out)
-{
-    if (op->kind == SK_OPERATION_SPACE) {
-        write_space_request(op, out);
-        return;
-    }
-    char name[16], text[32];
-    key_name(clients, op->key, name);
-    bool lend = op->kind == SK_OPERATION_LEND, swap = op->kind == SK_OPERATION_CAS;
-    bool write = op->kind == SK_OPERATION_SET || op->kind == SK_OPERATION_APPEND || swap || lend;
-    int count = swap || lend ? 5 : write ? 3 : 2;
-    static const char *const verbs[] = {"SET", "GET", "SET", "INCR", "GET", "APPEND", "GET", "SET"};
-    sk_buffer_printf(out, "*%d\r\n", count);
-    write_argument(out, verbs[op->kind], 0);
-    write_argument(out, name, 0);
-    if (op->kind == SK_OPERATION_APPEND) {
-        sk_history_token(text, op->value);
-        write_argument(out, text, 0);
-    } else if (write) {
-        value_text(op->value, text);
-        write_argument(out, text, padding_of(clients, op->value));
-    }
-    if (lend) {
-        write_argument(out, "PX", 0);
-        snprintf(text, sizeof text, "%" PRIu64, op->length / SK_MS);
-        write_argument(out, text, 0);
-    }
-    if (op->kind != SK_OPERATION_CAS) return;
-    write_argument(out, "IFEQ", 0);
-    value_text(op->expect, text);
-    write_argument(out, text, padding_of(clients, op->expect));
+    return (sk_request_padding){.seed = clients->world->swarm.seed, .size_max = clients->world->swarm.value_size_max};
 }
 
 static void send_bytes(sk_clients *clients, client *one, sk_slice bytes)
@@ -206,89 +108,33 @@ static void send_bytes(sk_clients *clients, client *one, sk_slice bytes)
     sk_connection_send(&clients->connections, one->connection, true, bytes, false, delay);
 }
 
+// `op` has its kind, its key and what belongs to the kind.
 static void ask(sk_clients *clients, client *one, sk_operation op)
 {
     op.client = one->id;
     op.connection = one->connection->number;
-    op.value = clients->history.count + 1;
+    if (op.kind != SK_OPERATION_ADD || !op.value) op.value = clients->history.count + 1;
     op.start = clients->world->now;
     op.end = SK_NEVER;
+    op.outcome = SK_OUTCOME_PENDING;
+    op.led = sk_checks_leader(clients->world->checks) == one->connection->to;
     if (one->retry && op.kind == SK_OPERATION_APPEND) op = clients->history.list[one->retry - 1];
     size_t index = one->retry && op.outcome == SK_OUTCOME_UNKNOWN ? one->retry - 1
                                                                   : sk_history_add(&clients->history, op);
     one->retry = 0;
     *(size_t *)sk_ring_push(&one->waiting) = index;
+    char name[SK_KEY_NAME_MAX];
     sk_buffer bytes = {0};
-    write_request(clients, &op, &bytes);
+    sk_keys_name(&clients->keys, op.key, name);
+    sk_request_padding padding = padding_of(clients);
+    sk_request_write(&op, name, &padding, &bytes);
     sk_trace_mix(&clients->world->trace, SK_WORLD_CLIENT, one->id,
                  sk_hash64(op.connection, bytes.data, bytes.size));
-    if (clients->world->trace.lines) {
-        char name[16];
-        key_name(clients, op.key, name);
-        static const char *const verbs[] = {"SET", "GET", "CAS", "INCR", "GET", "APPEND", "GET", "LEND", "SPACE"};
-        SK_TRACE(&clients->world->trace,
-                 "client %" PRIu32 " asks %" PRIu32 ": #%" PRIu64 " %s %s (expects %" PRIu64 ")", one->id,
-                 one->connection->to, op.value, verbs[op.kind], name, op.expect);
-    }
+    SK_TRACE(&clients->world->trace,
+             "client %" PRIu32 " asks %" PRIu32 ": #%zu %s %s (value %" PRIu64 ", expects %" PRIu64 ")", one->id,
+             one->connection->to, index + 1, sk_request_verb(op.kind), name, op.value, op.expect);
     send_bytes(clients, one, sk_buffer_slice(&bytes));
     sk_buffer_deinit(&bytes);
-}
-
-static uint32_t list_key(sk_clients *clients, uint32_t slot)
-{
-    if (clients->keys[clients->lists[slot]].writes >= LIST_TOKENS_MAX)
-        clients->lists[slot] = key_add(clients, KEY_LIST);
-    return clients->lists[slot];
-}
-
-static sk_operation draw_lend(sk_clients *clients)
-{
-    uint32_t key = key_add(clients, KEY_LEASE);
-    clients->leases[clients->lease_count++] = key;
-    return (sk_operation){.kind = SK_OPERATION_LEND, .key = key,
-                          .length = sk_prng_between(&clients->prng, 1, 4000) * SK_MS};
-}
-
-static sk_operation draw_operation(sk_clients *clients)
-{
-    const sk_swarm *swarm = &clients->world->swarm;
-    uint32_t slot = (uint32_t)sk_prng_below(&clients->prng, swarm->keys);
-    uint32_t writes = swarm->weight_set + swarm->weight_cas + swarm->weight_increment + swarm->weight_append;
-    if (sk_prng_chance(&clients->prng, swarm->weight_lend, 12) && clients->lease_count < LEASES_MAX)
-        return draw_lend(clients);
-    if (sk_prng_chance(&clients->prng, swarm->weight_space, 20))
-        return (sk_operation){.kind = SK_OPERATION_SPACE, .key = clients->spaces, .expect = sk_prng_below(&clients->prng, 16)};
-    uint64_t lot = sk_prng_below(&clients->prng, writes + swarm->weight_get);
-    uint32_t at = swarm->weight_set;
-    if (lot < at) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
-    if (lot < (at += swarm->weight_cas)) {
-        uint64_t seen = clients->keys[clients->registers[slot]].seen;
-        if (!seen) return (sk_operation){.kind = SK_OPERATION_SET, .key = clients->registers[slot]};
-        return (sk_operation){.kind = SK_OPERATION_CAS, .key = clients->registers[slot], .expect = seen};
-    }
-    if (lot < (at += swarm->weight_increment))
-        return (sk_operation){.kind = SK_OPERATION_INCREMENT, .key = clients->counters[slot]};
-    if (lot < (at += swarm->weight_append))
-        return (sk_operation){.kind = SK_OPERATION_APPEND, .key = list_key(clients, slot)};
-    if (clients->lease_count && sk_prng_chance(&clients->prng, 1, 4)) {
-        uint64_t lent = sk_prng_below(&clients->prng, clients->lease_count);
-        return (sk_operation){.kind = SK_OPERATION_GET, .key = clients->leases[lent]};
-    }
-    switch (sk_prng_below(&clients->prng, 3)) {
-    case 0:
-        return (sk_operation){.kind = SK_OPERATION_GET, .key = clients->registers[slot]};
-    case 1:
-        return (sk_operation){.kind = SK_OPERATION_COUNT, .key = clients->counters[slot]};
-    default:
-        return (sk_operation){.kind = SK_OPERATION_LIST, .key = clients->lists[slot]};
-    }
-}
-
-static sk_operation draw_read(const sk_clients *clients, uint32_t index)
-{
-    static const enum sk_operation_kind reads[] = {SK_OPERATION_GET, SK_OPERATION_COUNT, SK_OPERATION_LIST, SK_OPERATION_GET,
-                                                    SK_OPERATION_GET};
-    return (sk_operation){.kind = reads[clients->keys[index].kind], .key = index};
 }
 
 // ---- Connecting, letting go ----
@@ -313,6 +159,7 @@ static void forget(sk_clients *clients, client *one)
         op->outcome = SK_OUTCOME_UNKNOWN;
         if (clients->world->plant == SK_PLANT_BLIND_RETRY && op->kind == SK_OPERATION_APPEND)
             one->retry = index + 1;
+        one->again = index + 1;
     }
     sk_ring_pop_front(&one->waiting, one->waiting.count);
 }
@@ -362,31 +209,56 @@ static void misbehave(sk_clients *clients, client *one)
 
 // ---- A client's turn ----
 
+// What it asks next: once more what it does not know the outcome of, or something new.
+static sk_operation next_operation(sk_clients *clients, client *one)
+{
+    const bool *on = clients->world->swarm.fault;
+    size_t again = one->again;
+    one->again = 0;
+    if (!again || !on[SK_FAULT_CLIENT_RETRY])
+        return sk_workload_next(&clients->keys, &clients->prng, &clients->world->swarm);
+    sk_operation before = clients->history.list[again - 1];
+    sk_world_count(clients->world, SK_FAULT_CLIENT_RETRY);
+    // An element is the same element; a write of another kind would not be the same write, so it gets a value of its own.
+    sk_operation op = {.kind = before.kind, .key = before.key, .expect = before.expect, .length = before.length};
+    if (op.kind == SK_OPERATION_ADD) op.value = before.value;
+    if (op.kind == SK_OPERATION_LEND) op = (sk_operation){.kind = SK_OPERATION_GET, .key = before.key};
+    return op;
+}
+
 static void work(sk_clients *clients, client *one)
 {
-    uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, clients->world->swarm.pipeline_max);
+    sk_world *world = clients->world;
+    uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, world->swarm.pipeline_max);
     if (one->waiting.count >= depth) return;
-    if (depth > 1) sk_world_count(clients->world, SK_FAULT_CLIENT_PIPELINE);
+    if (depth > 1) sk_world_count(world, SK_FAULT_CLIENT_PIPELINE);
+    sk_request_padding padding = padding_of(clients);
     while (one->waiting.count < depth) {
-        sk_operation op = draw_operation(clients);
-        if (padding_of(clients, clients->history.count + 1) > 1000 && op.kind == SK_OPERATION_SET)
-            sk_world_count(clients->world, SK_FAULT_CLIENT_HUGE);
-        clients->keys[op.key].writes++;
+        sk_operation op = next_operation(clients, one);
+        if (op.kind == SK_OPERATION_SET && sk_request_padding_of(&padding, clients->history.count + 1) > 1000)
+            sk_world_count(world, SK_FAULT_CLIENT_HUGE);
+        if (world->swarm.fault[SK_FAULT_CLIENT_HOT_KEY] && world->swarm.keys > 1) sk_world_count(world, SK_FAULT_CLIENT_HOT_KEY);
+        clients->keys.list[op.key].writes++;
         ask(clients, one, op);
+        if (op.kind != SK_OPERATION_ADD || !world->swarm.fault[SK_FAULT_CLIENT_DUPLICATE] || !sk_prng_chance(&clients->prng, 1, 4))
+            continue;
+        if (!op.value) op.value = clients->history.count;
+        ask(clients, one, op);
+        sk_world_count(world, SK_FAULT_CLIENT_DUPLICATE);
     }
 }
 
 static void prove(sk_clients *clients, client *one)
 {
     if (one->waiting.count || one->proved || one->id == clients->count) return;
-    if (one->own_key == UINT32_MAX) one->own_key = key_add(clients, KEY_REGISTER);
+    if (one->own_key == UINT32_MAX) one->own_key = sk_keys_add(&clients->keys, SK_KEY_REGISTER);
     ask(clients, one, (sk_operation){.kind = SK_OPERATION_SET, .key = one->own_key});
 }
 
 static void audit(sk_clients *clients, client *one)
 {
-    if (one->waiting.count || one->id != clients->count || one->audited >= clients->key_count) return;
-    ask(clients, one, draw_read(clients, one->audited));
+    if (one->waiting.count || one->id != clients->count || one->audited >= clients->keys.count) return;
+    ask(clients, one, (sk_operation){.kind = sk_keys_read(&clients->keys, one->audited), .key = one->audited});
 }
 
 static void on_client(sk_clients *clients, client *one)
@@ -422,10 +294,11 @@ static void on_client(sk_clients *clients, client *one)
 
 static void count_answer(sk_clients *clients, const sk_operation *op, const sk_answer *answer)
 {
-    key *about = &clients->keys[op->key];
+    sk_key *about = &clients->keys.list[op->key];
     if (op->kind == SK_OPERATION_SET || (op->kind == SK_OPERATION_CAS && op->result)) about->seen = op->value;
     if (op->kind == SK_OPERATION_GET && op->result) about->seen = op->result;
-    if (op->kind == SK_OPERATION_LIST && answer->text.size > about->longest.size) {
+    bool sequence = op->kind == SK_OPERATION_LIST || op->kind == SK_OPERATION_MEMBERS;
+    if (sequence && answer->text.size > about->longest.size) {
         sk_buffer_clear(&about->longest);
         sk_buffer_append_slice(&about->longest, answer->text);
     }
@@ -436,10 +309,46 @@ static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer 
     enum sk_plant plant = clients->world->plant;
     if (plant == SK_PLANT_PHANTOM_ACK && answer->kind == SK_ANSWER_REFUSED && op->kind == SK_OPERATION_SET)
         *answer = (sk_answer){.kind = SK_ANSWER_OK};
-    const key *about = &clients->keys[op->key];
+    const sk_key *about = &clients->keys.list[op->key];
     if (plant == SK_PLANT_STALE_READ && op->kind == SK_OPERATION_LIST && answer->kind == SK_ANSWER_TEXT &&
         about->longest.size > 2 * SK_TOKEN_SIZE && sk_prng_chance(&clients->prng, 1, 20))
         answer->text = sk_slice_make(about->longest.data, about->longest.size - 2 * SK_TOKEN_SIZE);
+}
+
+// How long it thinks before it asks again: nothing in a burst, long before one.
+static sk_ns draw_thought(sk_clients *clients, client *one)
+{
+    const sk_swarm *swarm = &clients->world->swarm;
+    if (clients->history.count >= swarm->operations_max) return sk_swarm_around(&clients->prng, 2 * SK_S);
+    if (swarm->fault[SK_FAULT_CLIENT_BURST] && !clients->calm) {
+        if (one->burst) {
+            one->burst--;
+            return 0;
+        }
+        if (sk_prng_chance(&clients->prng, 1, 20)) {
+            sk_world_count(clients->world, SK_FAULT_CLIENT_BURST);
+            one->burst = (uint32_t)sk_prng_between(&clients->prng, 10, 60);
+            return sk_prng_between(&clients->prng, 200 * SK_MS, 3 * SK_S);
+        }
+    }
+    return sk_swarm_around(&clients->prng, swarm->think_mean);
+}
+
+// What the run may be proud of having seen.
+static void note_reached(sk_clients *clients, const client *one, const sk_operation *op, const sk_answer *answer)
+{
+    sk_world *world = clients->world;
+    if (answer->kind == SK_ANSWER_UNKNOWN) sk_world_reach(world, SK_SOMETIMES_UNKNOWN_ANSWERED);
+    if (answer->kind == SK_ANSWER_REFUSED) sk_world_reach(world, SK_SOMETIMES_CLUSTERDOWN_ANSWERED);
+    if (answer->kind == SK_ANSWER_FULL) sk_world_reach(world, SK_SOMETIMES_SPACE_FULL);
+    bool deposed = op->led && one->connection && sk_checks_leader(world->checks) != one->connection->to;
+    bool read = sk_request_reads(op->kind);
+    if (deposed && read && op->outcome == SK_OUTCOME_FAILED) sk_world_reach(world, SK_SOMETIMES_DEPOSED_READ_REFUSED);
+    if (deposed && op->outcome == SK_OUTCOME_OK) sk_world_reach(world, SK_SOMETIMES_SURVIVED_DEPOSITION);
+    if (op->kind == SK_OPERATION_CAS && op->outcome == SK_OUTCOME_OK)
+        sk_world_reach(world, op->result ? SK_SOMETIMES_CAS_TOOK : SK_SOMETIMES_CAS_LOST);
+    if (clients->keys.list[op->key].kind == SK_KEY_LEASE && read && op->outcome == SK_OUTCOME_OK)
+        sk_world_reach(world, op->result ? SK_SOMETIMES_LEASE_HELD : SK_SOMETIMES_LEASE_GONE);
 }
 
 static void finished(sk_clients *clients, client *one, const sk_operation *op)
@@ -449,11 +358,10 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
         one->audited++;
     sk_world *world = clients->world;
-    bool enough = clients->history.count >= world->swarm.operations_max;
-    sk_ns think = enough ? 2 * SK_S : world->swarm.think_mean;
-    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? sk_swarm_around(&clients->prng, think)
-                  : fine                            ? 0
-                                                    : 50 * SK_MS;
+    // Who must get through backs off, twice as long each time: clients that never do can keep a slow cluster busy with what nobody
+    // waits for any more, for ever.
+    one->failures = fine ? 0 : one->failures < 6 ? one->failures + 1 : 6;
+    sk_ns pause = clients->stage == SK_CLIENTS_WORK ? draw_thought(clients, one) : fine ? 0 : (25 * SK_MS) << one->failures;
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
 }
 
@@ -472,17 +380,20 @@ static void on_answer(sk_clients *clients, client *one, sk_answer answer)
     alter_answer(clients, op, &answer);
     char problem[160];
     if (!sk_answer_settle(&answer, op, problem, sizeof problem)) {
-        sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 ", operation #%" PRIu64 ": %s", one->id,
-                      op->value, problem);
+        sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 ", operation #%zu: %s", one->id, index + 1,
+                      problem);
         return;
     }
     op->end = op->outcome == SK_OUTCOME_UNKNOWN ? SK_NEVER : world->now;
-    SK_TRACE(&world->trace, "client %" PRIu32 " #%" PRIu64 ": %s %" PRIu64, one->id, op->value,
+    SK_TRACE(&world->trace, "client %" PRIu32 " #%zu: %s %" PRIu64, one->id, index + 1,
              op->outcome == SK_OUTCOME_OK       ? "ok"
              : op->outcome == SK_OUTCOME_FAILED ? "refused"
                                                 : "unknown",
              op->result);
     if (op->outcome == SK_OUTCOME_OK) count_answer(clients, op, &answer);
+    clients->answers[op->outcome]++;
+    if (op->outcome == SK_OUTCOME_UNKNOWN) one->again = index + 1;
+    note_reached(clients, one, op, &answer);
     if (op->outcome == SK_OUTCOME_FAILED && answer.kind == SK_ANSWER_FULL && op->key == one->own_key)
         one->proved = true; // a space that is full says so at once: that is an answer
     finished(clients, one, op);
@@ -647,7 +558,7 @@ void sk_clients_stage_set(sk_clients *clients, enum sk_clients_stage stage)
         client *one = &clients->list[i];
         one->proved = false;
         one->audited = 0;
-        one->retry = 0;
+        one->retry = one->again = 0;
         if (stage == SK_CLIENTS_AUDIT && i < clients->count) continue;
         wake_at(clients, one, clients->world->now + 1 + i);
     }
@@ -656,7 +567,7 @@ void sk_clients_stage_set(sk_clients *clients, enum sk_clients_stage stage)
 bool sk_clients_stage_done(const sk_clients *clients)
 {
     if (clients->stage == SK_CLIENTS_AUDIT)
-        return clients->list[clients->count].audited >= clients->key_count;
+        return clients->list[clients->count].audited >= clients->keys.count;
     if (clients->stage == SK_CLIENTS_WORK) return true;
     for (uint32_t i = 0; i < clients->count; i++) {
         if (!clients->list[i].proved) return false;
@@ -669,7 +580,7 @@ void sk_clients_describe(const sk_clients *clients, char *out, size_t size)
     out[0] = 0;
     if (clients->stage == SK_CLIENTS_AUDIT) {
         snprintf(out, size, "the audit has read %" PRIu32 " of %" PRIu32 " keys",
-                 clients->list[clients->count].audited, clients->key_count);
+                 clients->list[clients->count].audited, clients->keys.count);
         return;
     }
     for (uint32_t i = 0; i < clients->count; i++) {
@@ -685,21 +596,29 @@ size_t sk_clients_operations(const sk_clients *clients)
     return clients->history.count;
 }
 
+uint64_t sk_clients_acknowledged(const sk_clients *clients)
+{
+    return clients->answers[SK_OUTCOME_OK];
+}
+
+bool sk_clients_acknowledged_since(const sk_clients *clients, sk_ns start)
+{
+    for (size_t i = clients->history.count; i-- > 0 && clients->history.list[i].start >= start;) {
+        if (clients->history.list[i].outcome == SK_OUTCOME_OK) return true;
+    }
+    return false;
+}
+
+const sk_judge_counts *sk_clients_judged(const sk_clients *clients)
+{
+    return &clients->judged;
+}
+
 void sk_clients_check(sk_clients *clients)
 {
     char problem[240] = "";
-    for (uint32_t i = 0; i < clients->key_count; i++) {
-        const key *one = &clients->keys[i];
-        bool fine = true;
-        if (one->kind == KEY_REGISTER)
-            fine = sk_history_check_register(&clients->history, i, problem, sizeof problem);
-        if (one->kind == KEY_COUNTER)
-            fine = sk_history_check_counter(&clients->history, i, problem, sizeof problem);
-        if (one->kind == KEY_LEASE)
-            fine = sk_history_check_lease(&clients->history, i, clients->world->swarm.drift_ppm_max, problem, sizeof problem);
-        if (one->kind == KEY_LIST)
-            fine = sk_history_check_list(&clients->history, i, sk_buffer_slice(&one->longest), problem,
-                                         sizeof problem);
-        if (!fine) sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
+    for (uint32_t i = 0; i < clients->keys.count; i++) {
+        if (!sk_judge(&clients->history, &clients->keys, i, &clients->world->swarm, &clients->judged, problem, sizeof problem))
+            sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
     }
 }

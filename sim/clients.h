@@ -8,6 +8,7 @@
 #define SIM_CLIENTS_H
 
 #include "sim/history.h"
+#include "sim/judge.h"
 #include "sim/world.h"
 
 enum sk_clients_stage {
@@ -25,7 +26,11 @@ void sk_clients_calm(sk_clients *clients, bool calm);
 void sk_clients_describe(const sk_clients *clients, char *out, size_t size);
 // The whole history, when the audit is over.
 void sk_clients_check(sk_clients *clients);
-size_t sk_clients_operations(const sk_clients *clients);
+size_t sk_clients_operations(const sk_clients *clients);      // asked for
+uint64_t sk_clients_acknowledged(const sk_clients *clients); // answered with a result
+// Has anything been, of what was asked at `start` or later?
+bool sk_clients_acknowledged_since(const sk_clients *clients, sk_ns start);
+const sk_judge_counts *sk_clients_judged(const sk_clients *clients);
 
 void sk_clients_event(sk_clients *clients, const sk_heap_event *event); // CLIENT, REQUEST, REPLY, SLOW_READ
 

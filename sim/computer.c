@@ -72,6 +72,28 @@ void sk_computer_input(sk_computer *computer)
     turn_by(computer, computer->world->now + cost);
 }
 
+// When the timer that is set for `time` rings.
+static sk_ns bend_timer(sk_computer *computer, sk_ns time)
+{
+    sk_world *world = computer->world;
+    const bool *on = world->swarm.fault;
+    sk_prng *prng = &computer->prng;
+    if (on[SK_FAULT_TIMER_LATE] && sk_prng_chance(prng, 1, 50)) {
+        time += sk_prng_below(prng, sk_prng_chance(prng, 1, 100) ? 5 * SK_S : 300 * SK_MS);
+        sk_world_count(world, SK_FAULT_TIMER_LATE);
+    }
+    if (on[SK_FAULT_TIMER_COALESCED] && sk_prng_chance(prng, 1, 4)) { // all that are due by then ring together
+        sk_ns grain = 20 * SK_MS;
+        time = (time / grain + 1) * grain;
+        sk_world_count(world, SK_FAULT_TIMER_COALESCED);
+    }
+    if (on[SK_FAULT_TIMER_EARLY] && time > world->now + 1 && sk_prng_chance(prng, 1, 20)) {
+        time = world->now + 1 + sk_prng_below(prng, time - world->now);
+        sk_world_count(world, SK_FAULT_TIMER_EARLY);
+    }
+    return time;
+}
+
 void sk_computer_turn(sk_computer *computer)
 {
     sk_world *world = computer->world;
@@ -88,16 +110,13 @@ void sk_computer_turn(sk_computer *computer)
     if (wake != SK_NEVER) {
         sk_ns time = world_at(computer, wake);
         if (time <= world->now) time = world->now + 1 + sk_prng_below(&computer->prng, 20 * SK_US);
-        if (!world->healed && world->swarm.fault[SK_FAULT_TIMER_LATE] &&
-            sk_prng_chance(&computer->prng, 1, 50)) {
-            time += sk_prng_below(&computer->prng, 300 * SK_MS);
-            sk_world_count(world, SK_FAULT_TIMER_LATE);
-        }
+        if (!world->healed && time != SK_NEVER) time = bend_timer(computer, time);
         if (time != SK_NEVER) turn_by(computer, time + computer->slow);
     }
     bool dead = sim_disk_halted(computer->platter); // a crash that was to come in recovery came now
     bool stopped = computer->stopping && sk_node_stopping(computer->node);
     if (dead || stopped) {
+        sk_world_reach(world, dead ? SK_SOMETIMES_DIED_IN_RECOVERY : SK_SOMETIMES_STOPPED_CLEANLY);
         sk_computer_kill(computer, dead);
         sk_computer_restart_at(computer, world->now + sk_prng_below(&computer->prng, 2 * SK_S));
     }
@@ -109,6 +128,12 @@ void sk_computer_disk(sk_computer *computer)
     if (!sk_computer_running(computer)) return;
     sk_computer_input(computer);
     sim_disk_run_until(computer->platter, computer->world->now);
+    watch_disk(computer);
+}
+
+void sk_computer_hurry_disk(sk_computer *computer)
+{
+    sim_disk_hurry(computer->platter, computer->world->now + 10 * SK_MS);
     watch_disk(computer);
 }
 
@@ -151,8 +176,10 @@ static void host_client_resume(sk_node_host *host, void *handle)
 
 static uint64_t host_wall_ms(sk_node_host *host)
 {
-    const sk_computer *computer = computer_of(host);
-    return (uint64_t)((int64_t)(wall_2024_ms + computer->world->now / SK_MS) + computer->wall_offset_ms);
+    sk_computer *computer = computer_of(host);
+    computer->wall_odd = !computer->wall_odd;
+    int64_t strobe = computer->wall_odd ? computer->wall_strobe_ms : 0;
+    return (uint64_t)(strobe + (int64_t)(wall_2024_ms + computer->world->now / SK_MS) + computer->wall_offset_ms);
 }
 
 static size_t host_memory_rss(sk_node_host *host)
@@ -223,6 +250,7 @@ void sk_computer_gather(sk_computer *computer)
     sim_disk_counts counts = sim_disk_counts_of(computer->platter);
     computer->world->faults[SK_FAULT_DISK_POWER] += counts.writes_lost + counts.names_lost;
     computer->world->faults[SK_FAULT_DISK_TORN] += counts.writes_torn;
+    computer->world->faults[SK_FAULT_DISK_SHORT] += counts.short_then_error;
 }
 
 bool sk_computer_up(const sk_computer *computer)
@@ -233,6 +261,22 @@ bool sk_computer_up(const sk_computer *computer)
 bool sk_computer_running(const sk_computer *computer)
 {
     return computer->node && !computer->paused;
+}
+
+// What an operator may change between two starts: how much is kept in memory and sent at once, the size of new segments.
+static void change_configuration(sk_computer *computer, sk_node_config *config)
+{
+    static const uint32_t windows[] = {600, 4000, 65536}, messages[] = {300, 2000, 65536}, segments[] = {4096, 16384, 65536};
+    sk_world *world = computer->world;
+    sk_prng *prng = &computer->prng;
+    if (world->healed || !world->swarm.fault[SK_FAULT_CONFIG] || !computer->boots) return;
+    config->limits.window_bytes_max = windows[sk_prng_below(prng, 3)];
+    config->limits.message_bytes_max = messages[sk_prng_below(prng, 3)];
+    config->limits.inflight_bytes_max = config->limits.message_bytes_max * sk_prng_between(prng, 1, 8);
+    config->limits.log_entries_max = sk_prng_between(prng, 8, 1000);
+    config->wal.segment_size = segments[sk_prng_below(prng, 3)];
+    config->wal.size_max = config->wal.segment_size * sk_prng_between(prng, 3, 8);
+    sk_world_count(world, SK_FAULT_CONFIG);
 }
 
 static void configure(const sk_computer *computer, sk_node_config *config, uint64_t seed)
@@ -268,6 +312,7 @@ void sk_computer_start(sk_computer *computer)
     sk_node_config config;
     char problem[240] = "";
     configure(computer, &config, sk_prng_next(&computer->prng));
+    change_configuration(computer, &config);
     sim_disk_time(computer->platter, world->now);
     if (computer->halt_after) {
         sim_disk_halt_after(computer->platter, computer->halt_after);
@@ -302,6 +347,7 @@ void sk_computer_start(sk_computer *computer)
     watch_disk(computer);
     sk_network_started(world->network, computer->id);
     if (sim_disk_halted(computer->platter)) { // it died while it recovered; nobody noticed yet
+        sk_world_reach(world, SK_SOMETIMES_DIED_IN_RECOVERY);
         sk_computer_kill(computer, true);
         sk_computer_restart_at(computer, world->now + sk_prng_below(&computer->prng, 500 * SK_MS));
     }
@@ -342,6 +388,9 @@ void sk_computer_kill(sk_computer *computer, bool power)
     computer->turn_at = computer->disk_at = SK_NEVER;
     computer->turn_number++;
     computer->slow = 0;
+    bool any = false;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) any |= world->computers[id].node != NULL;
+    if (!any && world->computer_count > 1) sk_world_reach(world, SK_SOMETIMES_ALL_DOWN);
     if (power && computer->boot_clock_zero) { // the boot clock begins near 0
         computer->boot_offset = 0 - local_at(computer, world->now) + computer->boot_offset;
         computer->boot_clock_zero = false;

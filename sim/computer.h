@@ -22,6 +22,7 @@ bool sk_computer_running(const sk_computer *computer); // and is not paused
 void sk_computer_input(sk_computer *computer);
 void sk_computer_turn(sk_computer *computer);
 void sk_computer_disk(sk_computer *computer);         // completions that are due
+void sk_computer_hurry_disk(sk_computer *computer);   // what is under way is done soon
 sk_ns sk_computer_local(const sk_computer *computer); // its own clock
 
 #endif

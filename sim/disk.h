@@ -123,12 +123,16 @@ void sim_disk_rules_clear(sim_disk *disk);
 void sim_disk_lie(sim_disk *disk, bool on);
 // Nothing completes before `until`.
 void sim_disk_stall(sim_disk *disk, sk_ns until);
+// The stall is over, and what is under way is done by `until` (in its order), however slow the disk was when it was asked.
+void sim_disk_hurry(sim_disk *disk, sk_ns until);
 
 // At rest. All return false when there is no such file or no such byte. What they do is durable.
 bool sim_disk_flip(sim_disk *disk, const char *name, uint64_t offset,
                    uint8_t mask);                                             // mask: the bits to change
 bool sim_disk_zero_sector(sim_disk *disk, const char *name, uint64_t offset); // the 512 bytes around it
 bool sim_disk_garble_sector(sim_disk *disk, const char *name, uint64_t offset);
+// The sector around `from` lands on that around `to`; with `swap` the other way too.
+bool sim_disk_move_sector(sim_disk *disk, const char *name, uint64_t from, uint64_t to, bool swap);
 bool sim_disk_lose(sim_disk *disk, const char *name);
 bool sim_disk_cut(sim_disk *disk, const char *name, uint64_t size);
 bool sim_disk_swap(sim_disk *disk, const char *name, const char *other); // the contents of two files

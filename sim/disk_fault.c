@@ -52,6 +52,14 @@ void sim_disk_stall(sim_disk *disk, sk_ns until)
     if (until > disk->stalled_until) disk->stalled_until = until;
 }
 
+void sim_disk_hurry(sim_disk *disk, sk_ns until)
+{
+    disk->stalled_until = 0;
+    for (size_t i = 0; i < disk->queue_count; i++) {
+        if (disk->queue[i].at > until) disk->queue[i].at = until;
+    }
+}
+
 // ---- At rest ----
 // Damage goes below everything that may yet be undone: changes that are not synced are settled first.
 
@@ -93,6 +101,19 @@ bool sim_disk_garble_sector(sim_disk *disk, const char *name, uint64_t offset)
 {
     if (!change_sector(disk, name, offset, true)) return false;
     disk->counts.sectors_garbled++;
+    return true;
+}
+
+bool sim_disk_move_sector(sim_disk *disk, const char *name, uint64_t from, uint64_t to, bool swap)
+{
+    from = from / 512 * 512;
+    to = to / 512 * 512;
+    sim_file *file = file_at(disk, name, from > to ? from + 511 : to + 511);
+    if (!file || from == to) return false;
+    uint8_t held[512];
+    memcpy(held, file->data + to, sizeof held);
+    memcpy(file->data + to, file->data + from, sizeof held);
+    if (swap) memcpy(file->data + from, held, sizeof held);
     return true;
 }
 

@@ -1,4 +1,4 @@
-#include "sim/history.h"
+#include "sim/history_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -200,28 +200,20 @@ bool sk_history_check_register(const sk_history *history, uint32_t key, char *pr
 
 // ---- What has an order of its own: counters and lists ----
 
-typedef struct step {
-    uint64_t place; // writes: 1, 2, 3, ...; a read stands behind the write of its place
-    bool read;
-    sk_ns start, end;
-    uint32_t client;
-} step;
-
 static int by_place(const void *left, const void *right)
 {
-    const step *a = left, *b = right;
+    const sk_history_step *a = left, *b = right;
     if (a->place != b->place) return a->place < b->place ? -1 : 1;
     if (a->read != b->read) return a->read ? 1 : -1;
     return a->start < b->start ? -1 : a->start > b->start;
 }
 
-// Nothing may end before something of an earlier place began.
-static bool check_order(step *list, size_t count, char kind, uint32_t key, char *problem, size_t size)
+bool sk_history_check_order(sk_history_step *list, size_t count, char kind, uint32_t key, char *problem, size_t size)
 {
     qsort(list, count, sizeof *list, by_place);
     sk_ns start_max = 0, start_max_reads = 0;
     for (size_t i = 0; i < count; i++) {
-        const step *one = &list[i];
+        const sk_history_step *one = &list[i];
         if (!one->read || i == 0 || !list[i - 1].read || list[i - 1].place != one->place) {
             if (start_max_reads > start_max) start_max = start_max_reads;
         }
@@ -244,7 +236,7 @@ static bool check_order(step *list, size_t count, char kind, uint32_t key, char 
 
 bool sk_history_check_counter(const sk_history *history, uint32_t key, char *problem, size_t size)
 {
-    step *list = sk_alloc((history->count + 1) * sizeof *list);
+    sk_history_step *list = sk_alloc((history->count + 1) * sizeof *list);
     size_t count = 0;
     uint64_t acknowledged = 0, unknown = 0, greatest = 0;
     for (size_t i = 0; i < history->count; i++) {
@@ -256,10 +248,10 @@ bool sk_history_check_counter(const sk_history *history, uint32_t key, char *pro
         if (op->outcome != SK_OUTCOME_OK) continue;
         acknowledged += !read;
         if (op->result > greatest) greatest = op->result;
-        list[count++] = (step){
+        list[count++] = (sk_history_step){
             .place = op->result, .read = read, .start = op->start, .end = op->end, .client = op->client};
     }
-    bool fine = check_order(list, count, 'c', key, problem, size);
+    bool fine = sk_history_check_order(list, count, 'c', key, problem, size);
     if (fine && greatest > acknowledged + unknown) {
         snprintf(problem, size,
                  "c%" PRIu32 " reached %" PRIu64 " with %" PRIu64 " increments and %" PRIu64 " unknown", key,
@@ -270,13 +262,13 @@ bool sk_history_check_counter(const sk_history *history, uint32_t key, char *pro
     return fine;
 }
 
-static bool check_prefix(const sk_operation *op, sk_slice longest, char *problem, size_t size)
+bool sk_history_check_prefix(const sk_operation *op, sk_slice longest, char *problem, size_t size)
 {
     if (op->result <= longest.size && op->result % SK_TOKEN_SIZE == 0 &&
         op->hash == sk_hash64(0, longest.data, (size_t)op->result))
         return true;
     snprintf(problem, size,
-             "client %" PRIu32 " read %" PRIu64 " bytes of a%" PRIu32 " that later reads do not begin with",
+             "client %" PRIu32 " read %" PRIu64 " bytes of key %" PRIu32 " that later reads do not begin with",
              op->client, op->result, op->key);
     return false;
 }
@@ -322,16 +314,16 @@ bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice lon
                            size_t size)
 {
     uint64_t *places = sk_alloc_zeroed((history->count + 1) * sizeof *places);
-    step *list = sk_alloc((history->count + 1) * sizeof *list);
+    sk_history_step *list = sk_alloc((history->count + 1) * sizeof *list);
     size_t count = 0;
     bool fine = find_tokens(history, key, longest, places, problem, size);
     for (size_t i = 0; fine && i < history->count; i++) {
         const sk_operation *op = &history->list[i];
         if (op->key != key || (op->kind != SK_OPERATION_APPEND && op->kind != SK_OPERATION_LIST)) continue;
-        step one = {.start = op->start, .end = op->end, .client = op->client};
+        sk_history_step one = {.start = op->start, .end = op->end, .client = op->client};
         if (op->kind == SK_OPERATION_LIST) {
             if (op->outcome != SK_OUTCOME_OK) continue;
-            fine = check_prefix(op, longest, problem, size);
+            fine = sk_history_check_prefix(op, longest, problem, size);
             one.read = true;
             one.place = op->result / SK_TOKEN_SIZE;
         } else {
@@ -341,7 +333,7 @@ bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice lon
         }
         list[count++] = one;
     }
-    if (fine) fine = check_order(list, count, 'a', key, problem, size);
+    if (fine) fine = sk_history_check_order(list, count, 'a', key, problem, size);
     sk_free(list);
     sk_free(places);
     return fine;

@@ -8,6 +8,7 @@
 //   unknown outcomes lists       APPEND of tokens never repeated: every read is a prefix of the longest; each
 //   acknowledged token is there once,
 //               where its reply said; the order is one that real time allows
+//   sets        APPEND of elements that a client may ask for again: as lists, but an element may be there more than once
 //   leases      one SET with PX a key: gone not before its time (drift allowed for), and never there again once gone
 //
 // An operation whose reply said "certainly not ordered" must never show; one of unknown outcome may, once.
@@ -26,22 +27,26 @@ enum sk_operation_kind {
     SK_OPERATION_COUNT,
     SK_OPERATION_APPEND,
     SK_OPERATION_LIST,
-    SK_OPERATION_LEND, // SET with PX: once a key
-    SK_OPERATION_SPACE, // SPACE CREATE or DROP: whatever it comes to, no key may be lost by it
+    SK_OPERATION_ADD,     // APPEND of an element that may be asked for again
+    SK_OPERATION_MEMBERS, // GET of them
+    SK_OPERATION_LEND,    // SET with PX: once a key
+    SK_OPERATION_SPACE,   // SPACE CREATE or DROP: whatever it comes to, no key may be lost by it
+    SK_OPERATION_END
 };
 
-enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN };
+enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN, SK_OUTCOME_END };
 
 typedef struct sk_operation {
     enum sk_operation_kind kind;
     enum sk_outcome outcome;
     uint32_t client, key;
     uint64_t connection;
-    uint64_t value;   // what a write writes: its own number + 1, so never repeated
+    bool led;         // when it was asked, the node asked led the default space
+    uint64_t value;   // what a write writes: its own number + 1, so never repeated; ADD: maybe that of an earlier one
     uint64_t expect;  // CAS: the value it must find
-    uint64_t result;  // GET: value found (0: none); INCREMENT, COUNT: number; APPEND, LIST: length; CAS: 1 if
+    uint64_t result;  // GET: value found (0: none); INCREMENT, COUNT: number; APPEND, ADD, LIST, MEMBERS: length; CAS: 1 if
                       // it took place
-    uint64_t hash;    // LIST: of what was read
+    uint64_t hash;    // LIST, MEMBERS: of what was read
     sk_ns length;     // LEND: the time to live asked for
     sk_ns start, end; // end: SK_NEVER unless OK or FAILED
 } sk_operation;
@@ -66,5 +71,6 @@ bool sk_history_check_counter(const sk_history *history, uint32_t key, char *pro
 bool sk_history_check_lease(const sk_history *history, uint32_t key, uint32_t drift_ppm, char *problem, size_t size);
 bool sk_history_check_list(const sk_history *history, uint32_t key, sk_slice longest, char *problem,
                            size_t size);
+bool sk_history_check_set(const sk_history *history, uint32_t key, sk_slice longest, char *problem, size_t size);
 
 #endif

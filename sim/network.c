@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "sim/computer.h"
+#include "sim/ruin.h"
 
 typedef struct message {
     sk_list link;
@@ -20,6 +21,9 @@ typedef struct direction {
     sk_list stalled; // messages whose time had come while nothing could pass
     sk_ns last;      // delivery of the newest message that keeps order
     bool blocked, clogged;
+    sk_network_way way;
+    sk_ns busy_until;   // by its bandwidth
+    uint32_t under_way; // messages in the heap
     message *old; // a message of some time ago, to be replayed
 } direction;
 
@@ -97,6 +101,7 @@ void sk_network_close(sk_network *network)
 static sk_ns draw_delay(sk_network *network)
 {
     const sk_swarm *swarm = &network->world->swarm;
+    if (swarm->delay_bound) return sk_prng_between(&network->prng, swarm->delay_min, swarm->delay_bound);
     if (network->calm) return swarm->delay_min + sk_swarm_around(&network->prng, 200 * SK_US);
     sk_ns delay = swarm->delay_min + sk_swarm_around(&network->prng, swarm->delay_mean);
     if (swarm->fault[SK_FAULT_NET_DELAY]) sk_world_count(network->world, SK_FAULT_NET_DELAY);
@@ -120,11 +125,18 @@ static message *message_make(const connection *pair, sk_node_id from, sk_node_id
 static void post(sk_network *network, message *sent, bool ordered)
 {
     direction *way = towards(network, sent->from, sent->to);
-    sk_ns time = network->world->now + draw_delay(network);
+    sk_ns now = network->world->now, time = now + draw_delay(network) + way->way.extra;
+    if (way->way.bandwidth) {
+        sk_ns begin = way->busy_until > now ? way->busy_until : now;
+        way->busy_until = begin + sent->size * SK_S / way->way.bandwidth;
+        if (time < way->busy_until) time = way->busy_until;
+    }
+    if (way->way.capacity && way->under_way >= way->way.capacity && time < way->last) time = way->last + (time - now);
     if (ordered) {
         if (time <= way->last) time = way->last + 1;
         way->last = time;
     }
+    way->under_way++;
     sk_world_push(network->world, time, SK_WORLD_DELIVER, sent->to, sent->from, sent->generation, sent);
 }
 
@@ -169,12 +181,29 @@ static void replay_old(sk_network *network, const connection *pair, direction *w
     way->old = message_make(pair, sent->from, sent->to, sk_slice_make(sent->bytes, sent->size));
 }
 
-static void send_frame(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to,
+// The frame's kind, or for a protocol's message, that of the message: its first byte.
+static uint32_t kind_bit(const sk_frame *frame)
+{
+    uint32_t kind = (uint32_t)frame->kind;
+    if (frame->kind == SK_FRAME_PROTOCOL && frame->payload.size) kind = SK_FRAME_KIND_END + frame->payload.data[0];
+    return kind < SK_NETWORK_KINDS ? 1u << kind : 0;
+}
+
+// Its sender forgets to send it, or the network loses its kind.
+static bool omitted(sk_network *network, sk_node_id from, sk_node_id to, const sk_frame *frame)
+{
+    uint32_t omits = network->world->computers[from].omit_send;
+    if (omits && sk_prng_chance(&network->prng, omits, 1000000)) return true;
+    return (towards(network, from, to)->way.lost & kind_bit(frame)) != 0;
+}
+
+static void send_honest(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to,
                        const sk_frame *frame, sk_slice bytes)
 {
     const sk_swarm *swarm = &network->world->swarm;
     bool may_suffer = frame->kind == SK_FRAME_PROTOCOL || swarm->hostile_frames;
     bool ordered = true;
+    if (omitted(network, from, to, frame)) return;
     message *sent = message_make(pair, from, to, bytes);
     sk_plant_frame(network->world->plant, network->world, &network->prng, sent->bytes, sent->size,
                    &sent->from);
@@ -199,6 +228,24 @@ static void send_frame(sk_network *network, const connection *pair, sk_node_id f
     post(network, sent, ordered);
 }
 
+static void send_frame(sk_network *network, const connection *pair, sk_node_id from, sk_node_id to, const sk_frame *frame,
+                       sk_slice bytes)
+{
+    sk_world *world = network->world;
+    if (!world->lie || from > world->liars) {
+        send_honest(network, pair, from, to, frame, bytes);
+        return;
+    }
+    sk_buffer lie = {0};
+    sk_frame told;
+    size_t used;
+    sk_buffer_append_slice(&lie, bytes);
+    bool sent = world->lie(world, &network->prng, from, to, &lie);
+    if (sent && sk_frame_parse(sk_buffer_slice(&lie), &told, &used) == 1)
+        send_honest(network, pair, from, to, &told, sk_buffer_slice(&lie));
+    sk_buffer_deinit(&lie);
+}
+
 void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_slice frames)
 {
     connection *pair = pair_of(network, from, to);
@@ -208,7 +255,9 @@ void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_sli
     const sk_swarm *swarm = &network->world->swarm;
     bool whole = network->calm ||
                  !(swarm->loss || swarm->duplicate || swarm->replay || swarm->reorder || swarm->corrupt);
-    if (whole && network->world->plant == SK_PLANT_NONE) {
+    if (network->world->ruin_at) sk_ruin_tap(network->world, from, frames);
+    bool picky = network->world->computers[from].omit_send || towards(network, from, to)->way.lost || network->world->lie;
+    if (whole && !picky && network->world->plant == SK_PLANT_NONE) {
         post(network, message_make(pair, from, to, frames), true);
         return;
     }
@@ -317,6 +366,11 @@ static void on_dial(sk_network *network, sk_node_id a, sk_node_id b)
     pair->open = true;
     pair->generation++;
     pair->to[0].last = pair->to[1].last = world->now;
+    pair->to[0].busy_until = pair->to[1].busy_until = world->now;
+    if (!network->calm && world->swarm.fault[SK_FAULT_NET_SLOW_ACCEPT] && sk_prng_chance(&network->prng, 1, 3)) {
+        pair->to[0].last = pair->to[1].last = world->now + sk_prng_below(&network->prng, 2 * SK_S);
+        sk_world_count(world, SK_FAULT_NET_SLOW_ACCEPT);
+    }
     send_hello(network, pair, a, b);
     send_hello(network, pair, b, a);
 }
@@ -373,7 +427,8 @@ static void receive(sk_network *network, const message *got)
             sk_network_break(network, got->from, got->to, world->swarm.notice_max);
             return;
         }
-        sk_node_peer_receive(computer->node, got->from, &frame);
+        bool omits = computer->omit_receive && sk_prng_chance(&network->prng, computer->omit_receive, 1000000);
+        if (!omits) sk_node_peer_receive(computer->node, got->from, &frame);
         left = sk_slice_make(left.data + used, left.size - used);
     }
 }
@@ -383,13 +438,20 @@ static bool flows(const sk_network *network, const direction *way, sk_node_id to
     return !way->blocked && !way->clogged && !network->world->computers[to].paused;
 }
 
+static bool fits(const direction *way, const message *one)
+{
+    return !way->way.mtu || one->size <= way->way.mtu;
+}
+
 static void on_deliver(sk_network *network, message *got)
 {
     connection *pair = pair_of(network, got->from, got->to);
     direction *way = towards(network, got->from, got->to);
+    SK_ASSERT(way->under_way > 0);
+    way->under_way--;
     bool alive = pair->open && pair->generation == got->generation &&
                  sk_computer_up(&network->world->computers[got->to]);
-    if (alive && (!flows(network, way, got->to) || !sk_list_empty(&way->stalled))) {
+    if (alive && (!flows(network, way, got->to) || !fits(way, got) || !sk_list_empty(&way->stalled))) {
         sk_list_push_back(&way->stalled, &got->link);
         return;
     }
@@ -404,6 +466,7 @@ static void on_drain(sk_network *network, sk_node_id from, sk_node_id to)
     uint64_t generation = pair->generation;
     while (!sk_list_empty(&way->stalled) && flows(network, way, to)) {
         message *first = SK_CONTAINER(way->stalled.next, message, link);
+        if (!fits(way, first)) break;
         sk_list_remove(&first->link);
         bool alive = pair->open && pair->generation == generation && first->generation == generation;
         if (alive) receive(network, first);
@@ -475,6 +538,18 @@ void sk_network_clog(sk_network *network, sk_node_id from, sk_node_id to, bool c
     if (!clogged) drain_soon(network, from, to);
 }
 
+sk_network_way *sk_network_way_of(sk_network *network, sk_node_id from, sk_node_id to)
+{
+    return &towards(network, from, to)->way;
+}
+
+void sk_network_way_mended(sk_network *network, sk_node_id from, sk_node_id to)
+{
+    const direction *way = towards(network, from, to);
+    if (way->last > network->world->now + 200 * SK_MS) sk_network_break(network, from, to, SK_MS);
+    drain_soon(network, from, to);
+}
+
 void sk_network_refuse(sk_network *network, sk_node_id a, sk_node_id b, sk_ns until)
 {
     pair_of(network, a, b)->refused_until = until;
@@ -495,6 +570,9 @@ void sk_network_heal(sk_network *network)
             sk_network_block(network, b, a, false);
             sk_network_clog(network, a, b, false);
             sk_network_clog(network, b, a, false);
+            *sk_network_way_of(network, a, b) = *sk_network_way_of(network, b, a) = (sk_network_way){0};
+            sk_network_way_mended(network, a, b);
+            sk_network_way_mended(network, b, a);
             if (!pair->open) sk_network_break(network, a, b, SK_MS);
         }
     }

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include "sim/workload.h"
 
 sk_ns sk_swarm_around(sk_prng *prng, sk_ns mean)
 {
@@ -29,12 +30,13 @@ static uint64_t pick(sk_prng *prng, const uint32_t *list, size_t count)
 
 static void draw_phases(sk_swarm *swarm, sk_prng prng)
 {
-    swarm->phase_count = (uint32_t)sk_prng_between(&prng, 2, SK_SWARM_PHASES_MAX);
+    swarm->phase_count = (uint32_t)sk_prng_between(&prng, 3, SK_SWARM_PHASES_MAX);
     bool storm = sk_prng_chance(&prng, 1, 2);
+    bool always = swarm->preset.timing == SK_TIMING_ASYNCHRONOUS; // nothing is ever calm
     for (uint32_t i = 0; i < swarm->phase_count; i++, storm = !storm) {
-        swarm->phases[i].storm = storm;
+        swarm->phases[i].storm = storm || always;
         swarm->phases[i].length =
-            storm ? sk_prng_between(&prng, 1 * SK_S, 12 * SK_S) : sk_prng_between(&prng, SK_S / 2, 3 * SK_S);
+            storm ? sk_prng_between(&prng, 2 * SK_S, 12 * SK_S) : sk_prng_between(&prng, SK_S / 2, 4 * SK_S);
     }
     swarm->fault_mean = PICK_US(100000, 300000, 300000, 1000000, 2000000);
     swarm->fault_hold = PICK_US(50000, 300000, 1000000, 3000000);
@@ -85,7 +87,7 @@ static void draw_node(sk_swarm *swarm, sk_prng prng)
     swarm->drift_ppm_max = swarm->fault[SK_FAULT_CLOCK_DRIFT] ? (uint32_t)PICK(1000, 50000, 200000) : 0;
 }
 
-// Drawn last, so that older seeds keep what they drew before.
+// How patient followers are, and whether leaders hold leases. The bounds of healing follow from it.
 static void draw_patience(sk_swarm *swarm, sk_prng prng)
 {
     sk_timing *timing = &swarm->timing;
@@ -95,42 +97,107 @@ static void draw_patience(sk_swarm *swarm, sk_prng prng)
                               .drift_ppm = swarm->drift_ppm_max + (uint32_t)PICK(0, 100)};
 }
 
+static void draw_workload(sk_swarm *swarm, sk_prng prng, const sk_swarm_wish *wish)
+{
+    static const uint32_t usual[] = {8, 8, 8, 12, 4, 4, 1}; // by the order of the table
+    uint32_t known = sizeof usual / sizeof *usual, total = 0;
+    for (uint32_t i = 0; i < known; i++) {
+        bool in = sk_prng_chance(&prng, 2, 3); // always drawn, so that a wish changes nothing else
+        swarm->weights[i] = in ? usual[i] : 0;
+        total += swarm->weights[i];
+    }
+    if (!total) swarm->weights[sk_prng_below(&prng, known)] = 1;
+    swarm->reads = (uint32_t)PICK(15, 30, 50);
+    if (!wish->workload) return;
+    memset(swarm->weights, 0, sizeof swarm->weights);
+    swarm->weights[wish->workload - 1] = 1;
+}
+
 static void draw_clients(sk_swarm *swarm, sk_prng prng)
 {
-    swarm->client_count = (uint32_t)sk_prng_between(&prng, 1, 12);
+    swarm->client_count = (uint32_t)(sk_prng_chance(&prng, 1, 16) ? PICK(24, 40, 64) : sk_prng_between(&prng, 2, 12));
     swarm->pipeline_max = swarm->fault[SK_FAULT_CLIENT_PIPELINE] ? (uint32_t)PICK(2, 4, 16) : 1;
     swarm->think_mean = PICK_US(1000, 10000, 50000, 200000);
     swarm->client_timeout = swarm->request_timeout + PICK_US(100000, 1000000);
     if (swarm->fault[SK_FAULT_CLIENT_TIMEOUT]) swarm->client_timeout = PICK_US(50000, 200000, 500000);
-    swarm->operations_max = (uint32_t)PICK(100, 300, 600, 1500);
+    swarm->operations_max = (uint32_t)PICK(600, 1000, 1500, 3000);
     swarm->keys = (uint32_t)PICK(1, 2, 5);
     swarm->value_size_max =
         swarm->fault[SK_FAULT_CLIENT_HUGE] ? (uint32_t)PICK(1500, 6000) : (uint32_t)PICK(16, 100);
-    swarm->weight_set = (uint32_t)PICK(0, 2, 4);
-    swarm->weight_get = (uint32_t)PICK(1, 4);
-    swarm->weight_cas = (uint32_t)PICK(0, 2);
-    swarm->weight_increment = (uint32_t)PICK(0, 2);
-    swarm->weight_append = (uint32_t)PICK(1, 3);
-    swarm->weight_lend = (uint32_t)PICK(0, 1);
-    swarm->weight_space = (uint32_t)PICK(0, 0, 1, 3);
 }
 
-void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, uint32_t nodes)
+// The disks of a majority or of all are ruined at the end: one seed in twenty, or by wish.
+static void draw_ruin(sk_swarm *swarm, sk_prng prng)
+{
+    bool drawn = sk_prng_chance(&prng, 1, 20) && swarm->preset.timing == SK_TIMING_DRAWN;
+    enum sk_ruin ruin = (enum sk_ruin)sk_prng_between(&prng, SK_RUIN_NONE + 1, SK_RUIN_END - 1);
+    uint32_t majority = swarm->node_count / 2 + 1;
+    uint32_t ruined = (uint32_t)sk_prng_between(&prng, majority, swarm->node_count);
+    if (!drawn && swarm->preset.failure != SK_FAILURE_UNRECOVERABLE) return;
+    if (swarm->node_count < 2) return; // a node without peers serves what is left of its log, and says so
+    swarm->ruin = ruin;
+    swarm->ruined = ruin == SK_RUIN_HELIX ? swarm->node_count : ruined;
+}
+
+// What a timing model promises, kept by the drawn numbers.
+static void keep_promises(sk_swarm *swarm)
+{
+    if (swarm->preset.timing == SK_TIMING_SYNCHRONOUS) {
+        swarm->delay_bound = swarm->timing.heartbeat_active / 4;
+        if (swarm->delay_min > swarm->delay_bound / 4) swarm->delay_min = swarm->delay_bound / 4;
+        if (swarm->disk_mean > SK_MS) swarm->disk_mean = SK_MS;
+        swarm->drift_ppm_max = 1000; // known, too: a bound of zero would be no clock
+    }
+    if (swarm->preset.timing == SK_TIMING_ASYNCHRONOUS && swarm->delay_mean < 5 * SK_MS) swarm->delay_mean = 5 * SK_MS;
+}
+
+// How long a healed cluster may take. Silence of one election timeout (drawn up to election_max, by a clock that may be slow by
+// the drift) starts a campaign; who collides draws again. Nine collisions in a row have a chance of less than one in a million:
+// ten it is. Messages of that time are short and pass a calm network; disks are as they were drawn.
+static void set_bounds(sk_swarm *swarm)
+{
+    sk_ns slowest = swarm->timing.election_max / 1000000 * (1000000 + 2 * swarm->drift_ppm_max);
+    swarm->lead_max = 10 * slowest;
+    swarm->heal_max = 30 * SK_S;
+}
+
+static void draw_faults(sk_swarm *swarm, sk_prng prng)
+{
+    // One seed in thirty has no faults at all: what fails there is plainly broken.
+    uint64_t density = PICK(10, 20, 20, 30, 30, 30, 50, 50, 70, 10);
+    if (sk_prng_chance(&prng, 1, 30)) density = 0;
+    if (swarm->preset.timing != SK_TIMING_DRAWN) density = 60; // few kinds are left
+    for (int i = 0; i < SK_FAULT_END; i++) {
+        bool drawn = sk_prng_chance(&prng, density, 100);
+        swarm->fault[i] = drawn && sk_preset_allows(&swarm->preset, (enum sk_fault)i);
+    }
+    enum sk_preset_failure failure = swarm->preset.failure;
+    if (failure == SK_FAILURE_CRASH_STOP) swarm->fault[SK_FAULT_KILL] = true;
+    if (failure == SK_FAILURE_CRASH_RECOVERY) swarm->fault[SK_FAULT_POWER] = true;
+    if (failure == SK_FAILURE_SEND_OMISSION) swarm->fault[SK_FAULT_SEND_OMISSION] = true;
+    if (failure == SK_FAILURE_RECEIVE_OMISSION) swarm->fault[SK_FAULT_RECEIVE_OMISSION] = true;
+    if (swarm->preset.timing == SK_TIMING_ASYNCHRONOUS) swarm->fault[SK_FAULT_NET_DELAY] = swarm->fault[SK_FAULT_NET_TAIL] = true;
+}
+
+void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, const sk_swarm_wish *wish)
 {
     memset(swarm, 0, sizeof *swarm);
     swarm->seed = seed;
+    swarm->preset = wish->preset;
     sk_prng prng;
     sk_prng_init(&prng, seed);
-    swarm->node_count = nodes ? nodes : (uint32_t)PICK(3, 3, 3, 3, 3, 3, 5, 5, 4, 2, 1);
-    // One seed in ten has no faults at all: what fails there is plainly broken.
-    uint64_t density = PICK(0, 10, 20, 30, 30, 50, 50, 70, 20, 30);
-    for (int i = 0; i < SK_FAULT_END; i++) swarm->fault[i] = sk_prng_chance(&prng, density, 100);
+    uint32_t drawn = (uint32_t)PICK(3, 3, 3, 3, 3, 3, 5, 5, 4, 2, 1);
+    swarm->node_count = wish->nodes ? wish->nodes : drawn;
+    draw_faults(swarm, sk_prng_split(&prng));
     draw_phases(swarm, sk_prng_split(&prng));
     draw_network(swarm, sk_prng_split(&prng));
     draw_node(swarm, sk_prng_split(&prng));
     draw_clients(swarm, sk_prng_split(&prng));
     draw_patience(swarm, sk_prng_split(&prng));
-    swarm->heal_max = 30 * SK_S;
+    draw_workload(swarm, sk_prng_split(&prng), wish);
+    draw_ruin(swarm, sk_prng_split(&prng));
+    keep_promises(swarm);
+    set_bounds(swarm);
 }
 
 static void print_time(FILE *out, const char *name, sk_ns time)
@@ -140,7 +207,12 @@ static void print_time(FILE *out, const char *name, sk_ns time)
 
 void sk_swarm_print(const sk_swarm *swarm, FILE *out)
 {
-    fprintf(out, "seed %" PRIu64 ": nodes=%" PRIu32 "\n  faults:", swarm->seed, swarm->node_count);
+    static const char *const ruins[] = {"", " ruin=wipe", " ruin=no-log", " ruin=garbage", " ruin=helix"};
+    char preset[64];
+    sk_preset_name(&swarm->preset, preset, sizeof preset);
+    fprintf(out, "seed %" PRIu64 ": nodes=%" PRIu32 " preset=%s%s", swarm->seed, swarm->node_count, preset, ruins[swarm->ruin]);
+    if (swarm->ruin) fprintf(out, " of %" PRIu32, swarm->ruined);
+    fputs("\n  faults:", out);
     for (int i = 0; i < SK_FAULT_END; i++) {
         if (swarm->fault[i]) fprintf(out, " %s", sk_fault_name((enum sk_fault)i));
     }
@@ -182,8 +254,9 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
             swarm->value_size_max);
     print_time(out, "think", swarm->think_mean);
     print_time(out, "timeout", swarm->client_timeout);
-    fprintf(out,
-            " set/get/cas/increment/append/lend/space=%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "/%" PRIu32 "\n",
-            swarm->weight_set, swarm->weight_get, swarm->weight_cas, swarm->weight_increment,
-            swarm->weight_append, swarm->weight_lend, swarm->weight_space);
+    fprintf(out, " reads=%" PRIu32 "%%", swarm->reads);
+    for (uint32_t i = 0; sk_workload_at(i); i++) {
+        if (swarm->weights[i]) fprintf(out, " %s*%" PRIu32, sk_workload_at(i)->name, swarm->weights[i]);
+    }
+    fputc('\n', out);
 }

@@ -11,6 +11,8 @@
 #include "sim/connection.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
+#include "sim/ruin.h"
+#include "sim/workload.h"
 
 // The healed end of a run, stage by stage. Each must be over within the swarm's heal_max.
 enum stage {
@@ -19,6 +21,7 @@ enum stage {
     STAGE_AUDIT,      // every key is read
     STAGE_AFTER,      // all power fails once more; every client gets a write through again
     STAGE_LAST_AUDIT, // and every key is still there
+    STAGE_RUIN,       // unrecoverable runs, instead of the last two: nothing may work any more
     STAGE_END,
 };
 
@@ -53,13 +56,19 @@ void sk_world_count(sk_world *world, enum sk_fault fault)
     world->faults[fault]++;
 }
 
+void sk_world_reach(sk_world *world, enum sk_sometimes what)
+{
+    world->sometimes[what] = true;
+}
+
 sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t events_max, FILE *lines)
 {
     sk_world *world = sk_alloc_zeroed(sizeof *world);
     world->swarm = *swarm;
     world->plant = plant;
     if (plant == SK_PLANT_FAST_CLOCKS) { // reads alone must show it: keys that expire early would, too
-        world->swarm.weight_lend = 0;
+        world->swarm.weights[sk_workload_find("expiry")] = 0;
+        world->swarm.weights[sk_workload_find("register")]++;
         world->swarm.lease = (sk_lease){.length = 2 * swarm->timing.election_min, .drift_ppm = 0};
     }
     world->events_max = events_max;
@@ -75,6 +84,10 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
         sk_founder *founder = &world->founding.founders[id - 1];
         founder->id = id;
         snprintf(founder->address, sizeof founder->address, "10.0.0.%" PRIu32 ":7379", id);
+    }
+    if (swarm->preset.failure == SK_FAILURE_BYZANTINE) {
+        world->lie = sk_preset_lie("raft"); // the data's protocol, once there is a choice
+        world->liars = (swarm->node_count - 1) / 3;
     }
     world->network = sk_network_open(world, sk_prng_split(&prng));
     world->checks = sk_checks_open(world);
@@ -111,11 +124,16 @@ static void enter(sk_world *world, course *at, enum stage stage)
     switch (stage) {
     case STAGE_PROVE:
         sk_nemesis_heal(world->nemesis);
+        sk_checks_healed(world->checks);
         sk_clients_stage_set(world->clients, SK_CLIENTS_PROVE);
         break;
     case STAGE_AFTER:
         sk_nemesis_power_all(world->nemesis, 10 * SK_MS);
         sk_clients_stage_set(world->clients, SK_CLIENTS_PROVE);
+        break;
+    case STAGE_RUIN:
+        sk_ruin_strike(world);
+        sk_clients_stage_set(world->clients, SK_CLIENTS_WORK);
         break;
     case STAGE_AUDIT:
     case STAGE_LAST_AUDIT:
@@ -143,18 +161,64 @@ static void on_phase(sk_world *world, course *at)
     sk_world_push(world, world->now + phase->length, SK_WORLD_PHASE, 0, 0, 0, NULL);
 }
 
+// What comes after a stage that is done. Who has stopped for good does not come back for a second proof.
+static enum stage next_stage(const sk_world *world, enum stage stage)
+{
+    if (stage == STAGE_AUDIT && world->swarm.ruin) return STAGE_RUIN;
+    if (stage == STAGE_AUDIT && world->swarm.preset.failure == SK_FAILURE_CRASH_STOP) return STAGE_END;
+    return stage == STAGE_LAST_AUDIT || stage == STAGE_RUIN ? STAGE_END : (enum stage)(stage + 1);
+}
+
+static bool all_up(const sk_world *world)
+{
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *computer = &world->computers[id];
+        if (!computer->gone && !sk_computer_running(computer)) return false;
+    }
+    return true;
+}
+
+// Liveness: once all is healed and up, a leader within the swarm's lead_max.
+static void check_lead(sk_world *world)
+{
+    char why[120];
+    if (world->led_after) return;
+    if (!all_up(world)) {
+        world->up_at = 0;
+        return;
+    }
+    if (!world->up_at) world->up_at = world->now;
+    sk_ns since = world->now - world->up_at;
+    if (sk_checks_led(world->checks, why, sizeof why))
+        world->led_after = since + 1;
+    else if (since > world->swarm.lead_max)
+        sk_world_fail(world, SK_VERDICT_STUCK, "%" PRIu64 " ms after all was healed and up: %s", since / SK_MS, why);
+}
+
+// The ruin lasts long enough for every node to try what it could.
+static bool probe_ruin(sk_world *world, const course *at)
+{
+    sk_ruin_check(world);
+    if (sk_clients_acknowledged_since(world->clients, world->ruin_at))
+        sk_world_fail(world, SK_VERDICT_WRONG, "an answer although the disks of %" PRIu32 " of %" PRIu32 " nodes were ruined",
+                      world->swarm.ruined, world->computer_count);
+    return world->now > at->since + 20 * world->swarm.timing.election_max + 2 * world->swarm.request_timeout;
+}
+
 static void on_probe(sk_world *world, course *at)
 {
     char why[240] = "";
-    bool proving = at->stage == STAGE_PROVE || at->stage == STAGE_AFTER;
-    bool done = sk_clients_stage_done(world->clients);
-    if (!done) sk_clients_describe(world->clients, why, sizeof why);
+    bool proving = at->stage == STAGE_PROVE || at->stage == STAGE_AFTER, ruin = at->stage == STAGE_RUIN;
+    if (at->stage == STAGE_PROVE) check_lead(world);
+    bool done = ruin ? probe_ruin(world, at) : sk_clients_stage_done(world->clients);
+    if (!done && !ruin) sk_clients_describe(world->clients, why, sizeof why);
     if (done && proving) done = sk_checks_converged(world->checks, why, sizeof why);
+    if (world->over) return;
     if (done) {
-        enter(world, at, (enum stage)(at->stage + 1));
+        enter(world, at, next_stage(world, at->stage));
         return;
     }
-    if (world->now - at->since > world->swarm.heal_max) {
+    if (world->now - at->since > world->swarm.heal_max && !ruin) {
         sk_world_fail(world, SK_VERDICT_STUCK, "%" PRIu64 " s after all was healed (stage %d): %s",
                       world->swarm.heal_max / SK_S, (int)at->stage, why);
         return;
@@ -164,7 +228,7 @@ static void on_probe(sk_world *world, course *at)
 
 static void on_restart(sk_world *world, sk_computer *computer, uint64_t boots)
 {
-    if (computer->node || computer->boots != boots) return;
+    if (computer->node || computer->gone || computer->boots != boots) return;
     sk_computer_start(computer);
     if (computer->node) sk_nemesis_started(world->nemesis, computer);
 }

@@ -16,6 +16,7 @@
 #include "sim/fault.h"
 #include "sim/heap.h"
 #include "sim/plant.h"
+#include "sim/sometimes.h"
 #include "sim/swarm.h"
 #include "sim/trace.h"
 
@@ -68,6 +69,9 @@ typedef struct sk_computer {
     uint32_t crash_loops; // so many more times it dies soon after its start
     uint64_t halt_after;  // the next start's disk dies after so many requests (crash in recovery); 0: not
     bool stopping;        // a clean stop has begun
+    bool gone;            // crash-stop: it never starts again
+    bool ruined;          // its disk was ruined: it must never vote again
+    uint32_t omit_send, omit_receive; // of a million frames, it loses so many
     bool boot_clock_zero; // a power cut restarts its boot clock
 
     // local = boot_offset + world time * (1 + drift_ppm / 10^6)
@@ -75,6 +79,8 @@ typedef struct sk_computer {
     int64_t drift_ppm;
     sk_ns local_last;
     int64_t wall_offset_ms;
+    int64_t wall_strobe_ms; // added at every other look; 0: none
+    bool wall_odd;
 
     // For the atlas: what its log held when its process died, by space; and whether its disk has lost some of
     // it since.
@@ -96,6 +102,10 @@ struct sk_world {
     sk_trace trace;
     uint64_t events, events_max;
     uint64_t faults[SK_FAULT_END];
+    bool sometimes[SK_SOMETIMES_END]; // reached
+    sk_ns ruin_at;                    // when the disks were ruined; 0: not
+    sk_ns up_at;                      // healed, and all run since then; 0: not yet
+    sk_ns led_after;                  // and a leader had committed so long after that
     uint64_t checked;                         // positions whose digests were compared between nodes
     sk_computer computers[SK_VOTERS_MAX + 1]; // by id; 0 unused
     uint32_t computer_count;
@@ -107,6 +117,8 @@ struct sk_world {
     sk_nemesis *nemesis;
     sk_trace_tla *tla; // NULL: not wanted. See sim/trace_tla.h
     enum sk_plant plant;
+    sk_lie lie;     // byzantine runs: what the first `liars` computers do to what they send; NULL: nobody lies
+    uint32_t liars;
     bool healed; // the last phase: no more faults
     bool over;
 
@@ -126,5 +138,6 @@ void sk_world_fail(sk_world *world, enum sk_verdict verdict, const char *format,
 void sk_world_push(sk_world *world, sk_ns time, enum sk_world_event kind, uint32_t a, uint32_t b, uint64_t c,
                    void *pointer);
 void sk_world_count(sk_world *world, enum sk_fault fault);
+void sk_world_reach(sk_world *world, enum sk_sometimes what);
 
 #endif

@@ -370,7 +370,10 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
                             .snapshot_position = space->snapshot.position,
                             .clock_ms = space->clock.applied_ms,
                             .keys = keys.keys,
-                            .bytes = keys.bytes};
+                            .bytes = keys.bytes,
+                            .repeats = space->repeats,
+                            .fetches = space->fetched,
+                            .snapshots_installed = space->snapshots_installed};
     facts.why_not = why_not_serving(node, &facts.status);
     facts.serving = !facts.why_not;
     if (with_digest) {

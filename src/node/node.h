@@ -120,6 +120,9 @@ typedef struct sk_space_facts {
     uint64_t snapshot_position;
     uint64_t clock_ms;
     uint64_t keys, bytes;
+    uint64_t repeats;             // requests answered once more from the kept replies
+    uint64_t fetches;             // runs of entries read back from the log
+    uint64_t snapshots_installed; // from a peer
     bool serving;      // a leader is known and reads and writes can be expected to work
     const char *why_not; // static text when not
 } sk_space_facts;

@@ -186,6 +186,7 @@ static void on_fetched(sk_wal_read *read)
 static void on_fetch(sk_space *space, const sk_effect *effect)
 {
     fetch *one = sk_alloc_zeroed(sizeof *one);
+    space->fetched++;
     sk_list_push_back(&space->fetches, &one->link);
     one->read.space = space->id;
     one->read.from = effect->fetch.from;

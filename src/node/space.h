@@ -84,7 +84,7 @@ struct sk_space {
     bool snapshot_wanted;
     sk_snapshot_job job;
     sk_transfers transfers;
-    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps, turned_away; // counted for INFO
+    uint64_t applies, snapshots_taken, snapshots_installed, repeats, gaps, turned_away, fetched; // counted for INFO
 };
 
 // `name` is copied.

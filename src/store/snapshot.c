@@ -59,12 +59,29 @@ int sk_snapshot_read(sk_disk *disk, const sk_identity *identity, const sk_snapsh
     return parse_file(disk, identity, info, chunk, context, NULL);
 }
 
+// The mark that sk_wal_open finds at this start and every later one (store/wal.h), until all is refilled. A log whose snapshot
+// is gone looks like one that never held anything: whoever started on that would vote with an empty log (D14).
+static int mark_damaged(sk_disk *disk)
+{
+    int error = run(disk, (sk_disk_request){.op = SK_DISK_MAKE_FOLDER, .name = "wal"});
+    if (!error) error = run(disk, (sk_disk_request){.op = SK_DISK_SYNC_FOLDER});
+    if (error) return error;
+    sk_disk_request request = {.op = SK_DISK_CREATE, .name = "wal/damaged"};
+    error = (int)sk_disk_run(disk, &request);
+    if (error) return error;
+    error = run(disk, (sk_disk_request){.op = SK_DISK_SYNC, .file = request.file});
+    (void)run(disk, (sk_disk_request){.op = SK_DISK_CLOSE, .file = request.file});
+    return error ? error : run(disk, (sk_disk_request){.op = SK_DISK_SYNC_FOLDER, .name = "wal"});
+}
+
 static int set_aside(sk_disk *disk, uint32_t space, uint64_t position, sk_log_sink *sink)
 {
+    int error = mark_damaged(disk);
+    if (error) return error;
     sk_log(sink, SK_LOG_ERROR,
            "msg=\"damaged snapshot set aside under lost/\" space=%" PRIu32 " position=%" PRIu64, space,
            position);
-    int error = run(disk, (sk_disk_request){.op = SK_DISK_MAKE_FOLDER, .name = "lost"});
+    error = run(disk, (sk_disk_request){.op = SK_DISK_MAKE_FOLDER, .name = "lost"});
     if (error) return error;
     sk_disk_request request = {.op = SK_DISK_RENAME};
     sk_snapshot_name(request.name, "snap", space, position, "snap");

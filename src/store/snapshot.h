@@ -23,8 +23,8 @@ typedef struct sk_snapshot_info {
 
 // ---- Finding and reading (synchronous, at start) ----
 
-// The newest whole snapshot of a space. Damaged ones are moved to lost/ and an older whole one is taken if
-// there is one. 0, SK_ENOENT (none), SK_ECORRUPT (there were only damaged ones), SK_EFOREIGN, SK_EVERSION,
+// The newest whole snapshot of a space. Damaged ones are moved to lost/, after wal/damaged is durable, and an older
+// whole one is taken if there is one. 0, SK_ENOENT (none), SK_ECORRUPT (there were only damaged ones), SK_EFOREIGN, SK_EVERSION,
 // SK_EIO.
 int sk_snapshot_find(sk_disk *disk, const sk_identity *identity, uint32_t space, sk_log_sink *sink,
                      sk_snapshot_info *out);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include "base/hash.h"
 #include "base/prng.h"
-#include "sim/history.h"
+#include "sim/judge.h"
 
 static char problem[240];
 
@@ -132,6 +132,68 @@ static void list_known(void **state)
     sk_history_deinit(&h);
 }
 
+static void set_known(void **state)
+{
+    sk_history h = {0};
+    char text[4 * SK_TOKEN_SIZE + 1] = "";
+    uint64_t a = add(&h, SK_OPERATION_ADD, 10, SK_NEVER, 0);
+    add(&h, SK_OPERATION_ADD, 30, 40, 2 * SK_TOKEN_SIZE); // asked for again, and told
+    h.list[1].value = a;
+    uint64_t b = add(&h, SK_OPERATION_ADD, 50, 60, 3 * SK_TOKEN_SIZE);
+    sk_history_token(text, a);
+    sk_history_token(text + SK_TOKEN_SIZE, a); // it is there twice: that is fine
+    sk_history_token(text + 2 * SK_TOKEN_SIZE, b);
+    sk_slice all = sk_slice_make(text, 3 * SK_TOKEN_SIZE), first = sk_slice_make(text, SK_TOKEN_SIZE);
+    assert_true(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    assert_false(sk_history_check_set(&h, 0, first, problem, sizeof problem)); // lost
+    add(&h, SK_OPERATION_MEMBERS, 70, 80, SK_TOKEN_SIZE);                      // misses b, which was told before
+    h.list[3].hash = sk_hash64(0, text, SK_TOKEN_SIZE);
+    assert_false(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    h.list[3].start = 55;
+    assert_true(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    h.list[3].start = 1, h.list[3].end = 5; // sees a before anybody asked for it
+    assert_false(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    h.list[3].start = 70, h.list[3].end = 80;
+    h.list[3].result = 3 * SK_TOKEN_SIZE;
+    h.list[3].hash = sk_hash64(0, text, 3 * SK_TOKEN_SIZE) + 1; // other bytes than later reads have
+    assert_false(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    h.count--;
+    h.list[2].outcome = SK_OUTCOME_FAILED; // refused, and there
+    assert_false(sk_history_check_set(&h, 0, all, problem, sizeof problem));
+    sk_history_deinit(&h);
+}
+
+// Each kind of key goes to the search too, in words that its model knows; it finds what is wrong by itself.
+static void judged_by_search(void **state)
+{
+    sk_swarm swarm = {0};
+    sk_keys keys;
+    sk_judge_counts counts = {0};
+    sk_keys_init(&keys, 1);
+    for (uint32_t key = 0; key < keys.count; key++) {
+        sk_history h = {0};
+        char text[SK_TOKEN_SIZE + 1];
+        enum sk_operation_kind kind = keys.list[key].kind == SK_KEY_REGISTER  ? SK_OPERATION_SET
+                                      : keys.list[key].kind == SK_KEY_COUNTER ? SK_OPERATION_INCREMENT
+                                      : keys.list[key].kind == SK_KEY_LIST    ? SK_OPERATION_APPEND
+                                                                              : SK_OPERATION_ADD;
+        bool token = kind == SK_OPERATION_APPEND || kind == SK_OPERATION_ADD;
+        sk_history_token(text, add(&h, kind, 10, 20, token ? SK_TOKEN_SIZE : 1));
+        add(&h, sk_keys_read(&keys, key), 30, 40, token ? SK_TOKEN_SIZE : 1);
+        h.list[0].key = h.list[1].key = key;
+        h.list[1].hash = sk_hash64(0, text, SK_TOKEN_SIZE);
+        if (token) sk_buffer_append(&keys.list[key].longest, text, SK_TOKEN_SIZE);
+        assert_true(sk_judge(&h, &keys, key, &swarm, &counts, problem, sizeof problem));
+        assert_int_equal(counts.linearized, key + 1);
+        assert_true(sk_judge_search(&h, &keys, key, &counts, problem, sizeof problem));
+        counts.linearized = key + 1;
+        h.list[1].result = 0; // read after it, and nothing there
+        assert_false(sk_judge_search(&h, &keys, key, &counts, problem, sizeof problem));
+        sk_history_deinit(&h);
+    }
+    sk_keys_deinit(&keys);
+}
+
 // Is there an order of the operations (unknown writes: any of them left out) that a register would show?
 static bool search(const sk_history *h, uint32_t done, uint64_t current)
 {
@@ -186,6 +248,8 @@ int main(void)
         cmocka_unit_test(register_one_swap_for_a_value),
         cmocka_unit_test(counter_known),
         cmocka_unit_test(list_known),
+        cmocka_unit_test(set_known),
+        cmocka_unit_test(judged_by_search),
         cmocka_unit_test(registers_equal_brute_force),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

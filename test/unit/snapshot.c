@@ -257,6 +257,31 @@ static void N08_every_bit_flipped(void **state)
     sim_disk_close(disk);
 }
 
+// A start that dies after it has put a damaged snapshot aside: the next one must still know.
+static void D14_damage_is_marked_before_it_is_set_aside(void **state)
+{
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        for (uint64_t count = 0;; count++) {
+            sim_disk *disk = disk_new(seed);
+            write_whole(disk, &new_info);
+            for (size_t i = 0; i < sim_disk_file_count(disk); i++) {
+                if (strstr(sim_disk_file_name(disk, i), "00fa.snap")) sim_disk_flip(disk, sim_disk_file_name(disk, i), 300, 4);
+            }
+            sk_identity identity = rig_identity();
+            sk_snapshot_info info;
+            sim_disk_halt_after(disk, count);
+            int error = sk_snapshot_find(sim_disk_face(disk), &identity, 5, &rig_sink, &info);
+            bool whole = !sim_disk_halted(disk);
+            if (whole) assert_int_equal(error, SK_ECORRUPT);
+            sim_disk_crash(disk);
+            assert_true(there(disk, "snap/") || there(disk, "wal/damaged"));
+            if (whole) assert_true(there(disk, "wal/damaged"));
+            sim_disk_close(disk);
+            if (whole) break;
+        }
+    }
+}
+
 static void foreign_and_newer_are_told_and_left(void **state)
 {
     sim_disk *disk = disk_new(4);
@@ -565,6 +590,7 @@ int main(void)
         cmocka_unit_test(every_request_of_a_start_fails_once_and_forever),
         cmocka_unit_test(D01_a_snapshot_whose_sync_failed_is_given_up),
         cmocka_unit_test(N08_every_bit_flipped),
+        cmocka_unit_test(D14_damage_is_marked_before_it_is_set_aside),
         cmocka_unit_test(foreign_and_newer_are_told_and_left),
         cmocka_unit_test(received_in_any_pieces),
         cmocka_unit_test(N08_damaged_on_the_way_is_refused),

@@ -1,0 +1,236 @@
+// The command line of a run. See --help for what it means.
+#include "sim/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim/workload.h"
+
+static const char usage[] =
+    "usage: skein-sim [--protocol raft] [--seed N | --seeds A..B | --seed-file FILE] [--hours H] [options]\n"
+    "\n"
+    "Runs simulated clusters: the node's own code over simulated time, network and disks. One seed is one run, the\n"
+    "same bit for bit wherever it is repeated.\n"
+    "\n"
+    "  --protocol NAME   the protocol of the data (raft)\n"
+    "  --seed N          one run; prints what was drawn first and the trace's hash last\n"
+    "  --seeds A..B      many runs, with a summary\n"
+    "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload or --nodes behind it where\n"
+    "                    it needs them; # begins a comment\n"
+    "  --hours H         as many runs as that time allows (0.5 is half an hour), from the first seed on (--seed N, or\n"
+    "                    --seeds A..B for no more than those); the summary says the last one, to go on from there\n"
+    "  --preset X[,Y]    one timing and one failure model of the theory, in place of all faults:\n"
+    "                    synchronous            bounds on delay and drift are known, nothing is lost\n"
+    "                    partially-synchronous  no bound at first, an unknown one later\n"
+    "                    asynchronous           no bound ever; what is sent arrives in the end\n"
+    "                    crash-stop             a minority ends for good\n"
+    "                    crash-recovery         any process ends, and starts on what its disk has synced\n"
+    "                    send-omission, receive-omission   a minority loses what it sends, or what it gets\n"
+    "                    byzantine              members that lie: only for protocols that can bear it\n"
+    "                    unrecoverable          the disks of a majority are ruined: the cluster must halt safely\n"
+    "  --workload W      register, cas, counter, append, set or expiry instead of a drawn mixture\n"
+    "  --nodes N         so many nodes instead of a drawn number (1 to 9)\n"
+    "  --events N        a run that is longer than so many events is stuck (default 20000000)\n"
+    "  --jobs N          processes for many runs (default 2)\n"
+    "  --keep-going      with many runs: go on after a failure\n"
+    "  --json FILE       append the summary to a file, as one line of JSON\n"
+    "  --trace           print what happens (one seed)\n"
+    "  --tla FILE        write what the replicas held as a module for TLC (one seed; see script/tla trace)\n"
+    "  --tla-lines N     so many states of it (default 250)\n"
+    "  --tla-lie WHAT    falsify one of them: vote, role, commit, log or forget\n"
+    "  --plant NAME      plant a bug that must be found; --plant help lists them\n"
+    "\n"
+    "Exit status: 0 fine, 2 usage, 3 crash (an assertion), 4 stuck, 5 wrong.\n";
+
+_Noreturn void sk_options_fail(const char *what, const char *argument)
+{
+    fprintf(stderr, "skein-sim: %s%s\n%s", what, argument, usage);
+    exit(2);
+}
+
+static uint64_t number(const char *text, const char *after, const char **rest)
+{
+    char *end;
+    if (*text < '0' || *text > '9') sk_options_fail("not a number: ", text);
+    uint64_t value = strtoull(text, &end, 10);
+    if (strncmp(end, after, strlen(after)) != 0 || (!*after && *end)) sk_options_fail("not a number: ", text);
+    if (rest) *rest = end + strlen(after);
+    return value;
+}
+
+static enum sk_plant plant_of(const char *name)
+{
+    enum sk_plant plant = sk_plant_find(name);
+    if (!strcmp(name, "help")) {
+        for (int i = 1; i < SK_PLANT_END; i++)
+            printf("%-16s %s\n", sk_plant_name((enum sk_plant)i), sk_plant_help((enum sk_plant)i));
+        exit(0);
+    }
+    if (plant == SK_PLANT_END) sk_options_fail("no such plant: ", name);
+    return plant;
+}
+
+static uint32_t nodes_of(const char *text)
+{
+    uint64_t nodes = number(text, "", NULL);
+    if (nodes < 1 || nodes > SK_VOTERS_MAX) sk_options_fail("not 1 to 9: ", text);
+    return (uint32_t)nodes;
+}
+
+static uint32_t workload_of(const char *name)
+{
+    uint32_t index = sk_workload_find(name);
+    if (index == SK_WORKLOADS_MAX) sk_options_fail("no such workload: ", name);
+    return index + 1;
+}
+
+static sk_preset preset_of(const char *text, const char *protocol)
+{
+    sk_preset preset;
+    char problem[400];
+    if (sk_preset_parse(text, protocol, &preset, problem, sizeof problem)) return preset;
+    fprintf(stderr, "skein-sim: %s\n", problem);
+    exit(2);
+}
+
+static uint32_t seconds_of(const char *hours)
+{
+    char *end;
+    double seconds = strtod(hours, &end) * 3600;
+    if (*end || !(seconds >= 1) || seconds > 1e9) sk_options_fail("not a number of hours: ", hours);
+    return (uint32_t)seconds;
+}
+
+void sk_options_seed_line(sk_options *options, char *line)
+{
+    char *word = strtok(line, " \n");
+    options->fleet.first = options->fleet.last = number(word, "", NULL);
+    while ((word = strtok(NULL, " \n")) && word[0] != '#') {
+        const char *value = strtok(NULL, " \n");
+        if (!value) sk_options_fail("a seed's option without a value: ", word);
+        if (!strcmp(word, "--preset"))
+            options->fleet.wish.preset = preset_of(options->preset = value, options->protocol);
+        else if (!strcmp(word, "--workload"))
+            options->fleet.wish.workload = workload_of(value);
+        else if (!strcmp(word, "--nodes"))
+            options->fleet.wish.nodes = nodes_of(value);
+        else
+            sk_options_fail("not an option of a seed: ", word);
+    }
+}
+
+// Options of how it is run and what is written. False: not one of these.
+static bool take_other(sk_options *all, int letter)
+{
+    switch (letter) {
+    case 'k':
+        all->fleet.keep_going = true;
+        break;
+    case 't':
+        all->trace = true;
+        break;
+    case 'H':
+        all->fleet.seconds = seconds_of(optarg);
+        break;
+    case 'o':
+        all->json = optarg;
+        break;
+    case 'T':
+        all->tla_path = optarg;
+        break;
+    case 'L':
+        all->tla_lines = (uint32_t)number(optarg, "", NULL);
+        break;
+    case 'l':
+        all->tla_lie = sk_trace_tla_lie_find(optarg);
+        if (all->tla_lie == SK_TRACE_TLA_LIE_END) sk_options_fail("no such lie: ", optarg);
+        break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+sk_options sk_options_parse(int argc, char **argv)
+{
+    static const struct option list[] = {
+        {"protocol", required_argument, NULL, 'p'},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'S'},
+        {"nodes", required_argument, NULL, 'n'},
+        {"events", required_argument, NULL, 'e'},
+        {"jobs", required_argument, NULL, 'j'},
+        {"keep-going", no_argument, NULL, 'k'},
+        {"trace", no_argument, NULL, 't'},
+        {"plant", required_argument, NULL, 'P'},
+        {"preset", required_argument, NULL, 'x'},
+        {"workload", required_argument, NULL, 'w'},
+        {"hours", required_argument, NULL, 'H'},
+        {"json", required_argument, NULL, 'o'},
+        {"seed-file", required_argument, NULL, 'f'},
+        {"tla", required_argument, NULL, 'T'},
+        {"tla-lines", required_argument, NULL, 'L'},
+        {"tla-lie", required_argument, NULL, 'l'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    sk_options all = {.one = true,
+                   .protocol = "raft",
+                   .tla_lines = 250,
+                   .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
+    for (int letter; (letter = getopt_long(argc, argv, "h", list, NULL)) != -1;) {
+        const char *rest;
+        if (take_other(&all, letter)) continue;
+        switch (letter) {
+        case 'p':
+            if (!sk_protocol_find(optarg)) sk_options_fail("no such protocol: ", optarg);
+            all.protocol = optarg;
+            break;
+        case 's':
+            all.fleet.first = all.fleet.last = number(optarg, "", NULL);
+            break;
+        case 'S':
+            all.one = false;
+            all.fleet.first = number(optarg, "..", &rest);
+            all.fleet.last = number(rest, "", NULL);
+            if (all.fleet.first > all.fleet.last) sk_options_fail("no seeds: ", optarg);
+            break;
+        case 'n':
+            all.fleet.wish.nodes = nodes_of(optarg);
+            break;
+        case 'e':
+            all.fleet.events_max = number(optarg, "", NULL);
+            break;
+        case 'j':
+            all.fleet.jobs = (uint32_t)number(optarg, "", NULL);
+            if (all.fleet.jobs < 1 || all.fleet.jobs > SK_FLEET_JOBS_MAX) sk_options_fail("not 1 to 64: ", optarg);
+            break;
+        case 'P':
+            all.fleet.plant = plant_of(optarg);
+            break;
+        case 'x':
+            all.preset = optarg;
+            break;
+        case 'w':
+            all.fleet.wish.workload = workload_of(optarg);
+            break;
+        case 'f':
+            all.file = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            fputs(usage, stderr);
+            exit(2);
+        }
+    }
+    if (optind < argc) sk_options_fail("unexpected: ", argv[optind]);
+    if (all.preset) all.fleet.wish.preset = preset_of(all.preset, all.protocol);
+    if (all.fleet.seconds && all.one) all.fleet.last = UINT64_MAX;
+    if (all.fleet.seconds) all.one = false;
+    if (all.file && (all.fleet.seconds || all.json)) sk_options_fail("--seed-file goes with neither --hours nor --json", "");
+    if (all.json && all.one) sk_options_fail("--json needs many runs: --seeds or --hours", "");
+    return all;
+}

@@ -1,0 +1,113 @@
+#include "sim/request.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/assert.h"
+#include "base/hash.h"
+
+typedef struct verb {
+    const char *command, *shown;
+    bool read, token;
+} verb;
+
+static const verb verbs[SK_OPERATION_END] = {
+    [SK_OPERATION_SET] = {"SET", "SET", false, false},
+    [SK_OPERATION_GET] = {"GET", "GET", true, false},
+    [SK_OPERATION_CAS] = {"SET", "CAS", false, false},
+    [SK_OPERATION_INCREMENT] = {"INCR", "INCR", false, false},
+    [SK_OPERATION_COUNT] = {"GET", "GET", true, false},
+    [SK_OPERATION_APPEND] = {"APPEND", "APPEND", false, true},
+    [SK_OPERATION_LIST] = {"GET", "GET", true, false},
+    [SK_OPERATION_ADD] = {"APPEND", "ADD", false, true},
+    [SK_OPERATION_MEMBERS] = {"GET", "GET", true, false},
+    [SK_OPERATION_LEND] = {"SET", "LEND", false, false},
+    [SK_OPERATION_SPACE] = {"SPACE", "SPACE", false, false},
+};
+
+bool sk_request_reads(enum sk_operation_kind kind)
+{
+    SK_ASSERT(kind < SK_OPERATION_END);
+    return verbs[kind].read;
+}
+
+bool sk_request_appends(enum sk_operation_kind kind)
+{
+    SK_ASSERT(kind < SK_OPERATION_END);
+    return verbs[kind].token;
+}
+
+const char *sk_request_verb(enum sk_operation_kind kind)
+{
+    SK_ASSERT(kind < SK_OPERATION_END);
+    return verbs[kind].shown;
+}
+
+size_t sk_request_padding_of(const sk_request_padding *padding, uint64_t value)
+{
+    uint64_t mixed = sk_hash_mix(padding->seed, value);
+    return (size_t)((mixed >> 20) % (padding->size_max + 1));
+}
+
+static void write_argument(sk_buffer *out, const char *text, size_t padding)
+{
+    size_t size = strlen(text);
+    sk_buffer_printf(out, "$%zu\r\n%s", size + padding, text);
+    memset(sk_buffer_reserve(out, padding + 2), 'x', padding);
+    out->size += padding;
+    sk_buffer_append_text(out, "\r\n");
+}
+
+static void write_value(sk_buffer *out, const sk_request_padding *padding, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "v%" PRIu64 ".", value);
+    write_argument(out, text, sk_request_padding_of(padding, value));
+}
+
+// Prefixes of the other workloads' keys, so that every operation may meet a space that comes or goes.
+static void write_space(sk_buffer *out, uint64_t lot)
+{
+    static const char *const prefixes[] = {"r", "c", "a", "e", "s", "r1", "a3", "e1"};
+    const char *prefix = prefixes[lot / 2 % 8];
+    bool drop = lot % 2;
+    char name[8];
+    snprintf(name, sizeof name, "s%s", prefix);
+    sk_buffer_printf(out, "*%d\r\n", drop ? 3 : 7);
+    write_argument(out, "SPACE", 0);
+    write_argument(out, drop ? "DROP" : "CREATE", 0);
+    write_argument(out, name, 0);
+    if (drop) return;
+    write_argument(out, "PREFIX", 0);
+    write_argument(out, prefix, 0);
+    write_argument(out, "PROTOCOL", 0);
+    write_argument(out, "raft", 0);
+}
+
+void sk_request_write(const sk_operation *op, const char *key, const sk_request_padding *padding, sk_buffer *out)
+{
+    bool lend = op->kind == SK_OPERATION_LEND, swap = op->kind == SK_OPERATION_CAS;
+    bool value = op->kind == SK_OPERATION_SET || swap || lend, token = sk_request_appends(op->kind);
+    char text[32];
+    if (op->kind == SK_OPERATION_SPACE) {
+        write_space(out, op->expect);
+        return;
+    }
+    sk_buffer_printf(out, "*%d\r\n", swap || lend ? 5 : value || token ? 3 : 2);
+    write_argument(out, verbs[op->kind].command, 0);
+    write_argument(out, key, 0);
+    if (token) {
+        sk_history_token(text, op->value);
+        write_argument(out, text, 0);
+    }
+    if (value) write_value(out, padding, op->value);
+    if (lend) {
+        write_argument(out, "PX", 0);
+        snprintf(text, sizeof text, "%" PRIu64, op->length / SK_MS);
+        write_argument(out, text, 0);
+    }
+    if (swap) {
+        write_argument(out, "IFEQ", 0);
+        write_value(out, padding, op->expect);
+    }
+}

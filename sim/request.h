@@ -1,0 +1,19 @@
+// Operations as RESP requests.
+#ifndef SIM_REQUEST_H
+#define SIM_REQUEST_H
+
+#include "sim/keys.h"
+
+// How values are padded: value V of the run with this seed always has the same bytes, so that a compare-and-set can name them.
+typedef struct sk_request_padding {
+    uint64_t seed;
+    uint32_t size_max;
+} sk_request_padding;
+
+size_t sk_request_padding_of(const sk_request_padding *padding, uint64_t value);
+void sk_request_write(const sk_operation *operation, const char *key, const sk_request_padding *padding, sk_buffer *out);
+bool sk_request_reads(enum sk_operation_kind kind);
+bool sk_request_appends(enum sk_operation_kind kind);   // a token
+const char *sk_request_verb(enum sk_operation_kind kind); // for people
+
+#endif
