@@ -53,6 +53,7 @@ extern const sk_verb sk_verb_playground;
 extern const sk_verb sk_verb_get;
 extern const sk_verb sk_verb_put;
 extern const sk_verb sk_verb_del;
+extern const sk_verb sk_verb_space;
 extern const sk_verb sk_verb_bench;
 extern const sk_verb sk_verb_doctor;
 

@@ -7,7 +7,7 @@
 #include "cli/cli.h"
 
 static const sk_verb *const verbs[] = {
-    &sk_verb_playground, &sk_verb_status, &sk_verb_get, &sk_verb_put, &sk_verb_del, &sk_verb_bench, &sk_verb_check,
+    &sk_verb_playground, &sk_verb_status, &sk_verb_space, &sk_verb_get, &sk_verb_put, &sk_verb_del, &sk_verb_bench, &sk_verb_check,
     &sk_verb_doctor,
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -10,7 +10,7 @@
 #include "cli/asker.h"
 #include "cli/cli.h"
 
-enum { ANSWER_MS = 2000 };
+enum { ANSWER_MS = 2000, DEFAULT_SPACE = 1 };
 
 static const sk_flag flags[] = {
     SK_FLAGS_SERVER,
@@ -78,8 +78,8 @@ static void ask_all(sk_cluster_view *cluster)
 
 static json_t *space_json(const sk_space_view *space)
 {
-    return json_pack("{s:i,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:s}", "id", (int)space->id, "name",
-                     space->name, "protocol", space->protocol, "role", space->role, "leader", (int)space->leader, "epoch",
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:s}", "id", (int)space->id, "name",
+                     space->name, "prefix", space->prefix, "protocol", space->protocol, "role", space->role, "leader", (int)space->leader, "epoch",
                      (json_int_t)space->epoch, "first", (json_int_t)space->first, "last", (json_int_t)space->last,
                      "committed", (json_int_t)space->committed, "applied", (json_int_t)space->applied,
                      "snapshot_position", (json_int_t)space->snapshot_position, "clock_ms", (json_int_t)space->clock_ms,
@@ -135,6 +135,33 @@ static int print_json(const sk_cluster_view *cluster)
     return error ? SK_EXIT_FAILED : SK_EXIT_OK;
 }
 
+// One line for each created space: where it serves, and why not elsewhere.
+static void print_spaces(const sk_cluster_view *cluster)
+{
+    const sk_node_view *most = NULL; // who knows of the most
+    for (size_t i = 0; i < cluster->count; i++) {
+        const sk_node_view *node = &cluster->nodes[i];
+        if (node->answered && (!most || node->space_count > most->space_count)) most = node;
+    }
+    for (size_t i = 0; most && i < most->space_count; i++) {
+        const sk_space_view *space = &most->spaces[i];
+        if (space->id <= DEFAULT_SPACE) continue;
+        size_t serving = 0;
+        for (size_t k = 0; k < cluster->count; k++) {
+            const sk_space_view *there = sk_view_space(&cluster->nodes[k], space->id);
+            serving += there && there->serving;
+        }
+        printf("space %s (%s, prefix %s): written and read at %zu of %zu nodes\n", space->name, space->protocol, space->prefix,
+               serving, cluster->count);
+        for (size_t k = 0; k < cluster->count; k++) {
+            const sk_node_view *node = &cluster->nodes[k];
+            const sk_space_view *there = sk_view_space(node, space->id);
+            if (node->answered && !(there && there->serving))
+                printf("      not at node %" PRIu32 ": %s\n", node->id, there ? there->why : "it is not open there yet");
+        }
+    }
+}
+
 static void print_table(const sk_cluster_view *cluster)
 {
     puts(sk_view_heading);
@@ -157,6 +184,7 @@ static void print_table(const sk_cluster_view *cluster)
         printf("\nno leader: the default space takes no writes; ");
     }
     printf("%zu of %zu nodes answer\n", answered, cluster->count);
+    print_spaces(cluster);
 }
 
 static int run(const sk_arguments *arguments)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/error.h"
 
 enum { DEFAULT_SPACE = 1 };
@@ -50,20 +51,27 @@ static void text_of(pairs in, const char *name, char *out, size_t size)
     out[length] = 0;
 }
 
-int sk_view_read_list(const sk_resp_value *reply, sk_cluster_view *out)
+static int read_list(const sk_resp_value *reply, sk_cluster_view *found)
 {
-    if (reply->type != SK_RESP_ARRAY) return SK_EPROTOCOL;
-    sk_cluster_view found = {0};
-    for (size_t i = 0; i < reply->count && found.count < SK_VIEW_NODES_MAX; i++) {
+    for (size_t i = 0; i < reply->count && found->count < SK_VIEW_NODES_MAX; i++) {
         pairs row;
         if (!is_pairs(&reply->items[i], &row)) return SK_EPROTOCOL;
-        sk_node_view *node = &found.nodes[found.count++];
+        sk_node_view *node = &found->nodes[found->count++];
         node->id = (uint32_t)number_of(row, "id");
         text_of(row, "peer_address", node->peer_address, sizeof node->peer_address);
         text_of(row, "client_address", node->client_address, sizeof node->client_address);
     }
-    *out = found;
     return 0;
+}
+
+int sk_view_read_list(const sk_resp_value *reply, sk_cluster_view *out)
+{
+    if (reply->type != SK_RESP_ARRAY) return SK_EPROTOCOL;
+    sk_cluster_view *found = sk_alloc_zeroed(sizeof *found); // too large for a stack
+    int error = read_list(reply, found);
+    if (!error) *out = *found;
+    sk_free(found);
+    return error;
 }
 
 static void read_space(pairs row, sk_space_view *out)
@@ -83,6 +91,10 @@ static void read_space(pairs row, sk_space_view *out)
         .serving = number_of(row, "serving") != 0,
     };
     text_of(row, "name", out->name, sizeof out->name);
+    text_of(row, "prefix", out->prefix, sizeof out->prefix);
+    for (char *at = out->prefix; *at; at++) { // a prefix may be any bytes
+        if (*at < ' ' || *at > '~') *at = '?';
+    }
     text_of(row, "protocol", out->protocol, sizeof out->protocol);
     text_of(row, "role", out->role, sizeof out->role);
     text_of(row, "why", out->why, sizeof out->why);
@@ -137,12 +149,17 @@ int sk_view_read_status(const sk_resp_value *reply, sk_node_view *out)
     return 0;
 }
 
-const sk_space_view *sk_view_default_space(const sk_node_view *node)
+const sk_space_view *sk_view_space(const sk_node_view *node, uint32_t id)
 {
     for (size_t i = 0; node->answered && i < node->space_count; i++) {
-        if (node->spaces[i].id == DEFAULT_SPACE) return &node->spaces[i];
+        if (node->spaces[i].id == id) return &node->spaces[i];
     }
     return NULL;
+}
+
+const sk_space_view *sk_view_default_space(const sk_node_view *node)
+{
+    return sk_view_space(node, DEFAULT_SPACE);
 }
 
 const sk_node_view *sk_view_leader(const sk_cluster_view *cluster)

@@ -10,12 +10,13 @@
 #include <stdbool.h>
 #include "redis/resp.h"
 
-enum { SK_VIEW_NODES_MAX = 32, SK_VIEW_SPACES_MAX = 16, SK_VIEW_TEXT_MAX = 96 };
+enum { SK_VIEW_NODES_MAX = 32, SK_VIEW_SPACES_MAX = 256, SK_VIEW_TEXT_MAX = 96 };
 
 typedef struct sk_space_view {
     uint32_t id;
     char name[SK_VIEW_TEXT_MAX];
     char protocol[16];
+    char prefix[SK_VIEW_TEXT_MAX]; // as far as it is text
     char role[16];
     uint32_t leader; // 0: none known
     uint64_t epoch;  // raft's term
@@ -58,6 +59,8 @@ int sk_view_read_status(const sk_resp_value *reply, sk_node_view *out);
 
 // The default space's facts on a node, or NULL.
 const sk_space_view *sk_view_default_space(const sk_node_view *node);
+// A space's facts on a node, or NULL.
+const sk_space_view *sk_view_space(const sk_node_view *node, uint32_t id);
 // The node that leads the default space in the greatest term anybody answered with, or NULL.
 const sk_node_view *sk_view_leader(const sk_cluster_view *cluster);
 // How far a node's machine is behind what the leader has committed; 0 without a leader.

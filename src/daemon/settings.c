@@ -76,7 +76,7 @@ static const sk_setting rows[] = {
      "bytes of a snapshot sent to a peer and not yet accepted"},
 
     {"space-memory-max", SK_SETTING_SIZE, FIELD(space_memory_max), "0", 0, 1024 * GB, "Bounds",
-     "logical bytes of a space's data; beyond, writes that add are refused; 0: no bound"},
+     "logical bytes that a space begins with as its bound, if created through this node or, the default one, founded; beyond, writes that add are refused; 0: no bound"},
     {"space-pending-max", SK_SETTING_NUMBER, FIELD(space_pending_max), "32768", 16, 16777216, NULL,
      "requests that a space's replica has accepted and not yet ended"},
     {"clients-max", SK_SETTING_NUMBER, FIELD(clients_max), "10000", 1, 1000000, NULL,

@@ -124,7 +124,7 @@ static int recover(sk_node *node, char *problem, size_t problem_size)
         snprintf(problem, problem_size, "the directory cannot be used: %s", sk_error_text(error));
         return error;
     }
-    for (size_t i = 0; i < node->space_count; i++) sk_space_open_replica(node->spaces[i]);
+    for (size_t i = 0; i < node->space_count; i++) sk_space_open_replica(node->spaces[i], false);
     error = sk_wal_open(&node->wal, node->disk, &node->identity, &node->config.wal, &node->wal_owner, node->sink, on_replay,
                         node, &node->found);
     if (error) {
@@ -185,6 +185,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     sk_list_init(&node->blocked);
     sk_list_init(&node->parked);
     sk_list_init(&node->marked);
+    sk_list_init(&node->read_spare);
     sk_list_init(&node->unlinking);
     sk_list_init(&node->waiting);
     node->spaces_look = node->driver_look = true;
@@ -214,6 +215,8 @@ void sk_node_close(sk_node *node)
     sk_spaces_deinit(node);
     close_spaces(node);
     sk_free(node->route_argv);
+    sk_effects_deinit(&node->effects);
+    sk_reads_spare_free(&node->read_spare);
     for (size_t i = 0; i < node->peer_count; i++) {
         sk_buffer_deinit(&node->peers[i].urgent);
         sk_buffer_deinit(&node->peers[i].bulk);
@@ -365,6 +368,8 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
     sk_space_facts facts = {.id = space->id,
                             .name = space->name,
                             .protocol = space->protocol->name,
+                            .number = space->number,
+                            .prefix = sk_buffer_slice(&space->prefix),
                             .status = space->protocol->status(space->replica),
                             .applied = space->applied,
                             .snapshot_position = space->snapshot.position,

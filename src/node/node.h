@@ -114,6 +114,8 @@ typedef struct sk_space_facts {
     uint32_t id;
     const char *name;
     const char *protocol;
+    uint32_t number; // for SELECT; 0: none (the system space)
+    sk_slice prefix; // borrowed
     sk_status status;
     uint64_t applied;  // by the machine
     uint64_t digest_position, digest; // of the machine at its last applied position (O(n): only when asked)

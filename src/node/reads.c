@@ -14,7 +14,6 @@ void sk_reads_init(sk_reads *reads)
 {
     *reads = (sk_reads){.next_id = 1};
     sk_list_init(&reads->groups);
-    sk_list_init(&reads->spare);
 }
 
 static sk_read_group *group_of(sk_list *link)
@@ -32,21 +31,25 @@ static void free_all(sk_list *list)
     }
 }
 
+void sk_reads_spare_free(sk_list *spare)
+{
+    free_all(spare);
+}
+
 void sk_reads_deinit(sk_reads *reads)
 {
     free_all(&reads->groups);
-    free_all(&reads->spare);
 }
 
 static sk_read_group *gather(sk_space *space)
 {
     sk_reads *reads = &space->reads;
     sk_read_group *group;
-    if (sk_list_empty(&reads->spare)) {
+    if (sk_list_empty(&space->node->read_spare)) {
         group = sk_alloc_zeroed(sizeof *group);
         sk_list_init(&group->link);
     } else {
-        group = group_of(reads->spare.next);
+        group = group_of(space->node->read_spare.next);
         sk_list_remove(&group->link);
     }
     group->id = reads->next_id++;
@@ -95,7 +98,7 @@ static void end_group(sk_space *space, sk_read_group *group)
     if (reads->gathering == group) reads->gathering = NULL;
     sk_list_remove(&group->link);
     sk_arena_reset(&group->arena);
-    sk_list_push_back(&reads->spare, &group->link);
+    sk_list_push_back(&space->node->read_spare, &group->link);
 }
 
 static sk_read_group *find(sk_reads *reads, uint64_t id)

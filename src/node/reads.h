@@ -35,7 +35,6 @@ typedef struct sk_read_group {
 typedef struct sk_reads {
     sk_read_group *gathering; // NULL: none this turn
     sk_list groups;           // asked or to be asked again, oldest first
-    sk_list spare;
     uint64_t next_id;
     size_t count, bytes;      // of items in groups, of their commands
 } sk_reads;
@@ -44,6 +43,7 @@ typedef struct sk_reads {
 #define SK_READ_REQUEST ((uint64_t)1 << 63)
 
 void sk_reads_init(sk_reads *reads);
+void sk_reads_spare_free(sk_list *spare); // node->read_spare
 void sk_reads_deinit(sk_reads *reads);
 // True when it should take no more for now: as many bytes of commands wait as an origin may hold.
 bool sk_reads_full(const sk_space *space);

@@ -70,7 +70,7 @@ sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_s
     return space;
 }
 
-void sk_space_open_replica(sk_space *space)
+void sk_space_open_replica(sk_space *space, bool first_choice)
 {
     sk_node *node = space->node;
     sk_member members[SK_FOUNDERS_MAX];
@@ -85,6 +85,7 @@ void sk_space_open_replica(sk_space *space)
                       .limits = node->config.limits,
                       .timing = node->config.timing,
                       .lease = space->id == SK_SPACE_DEFAULT ? node->config.lease : (sk_lease){0},
+                      .first_choice = first_choice,
                       .recovery = {.snapshot_position = space->snapshot.position,
                                    .snapshot_epoch = space->snapshot.epoch},
                       .now = node->now};
@@ -110,7 +111,6 @@ void sk_space_close(sk_space *space)
     if (space->job.image) space->machine->ops->image_close(space->job.image);
     if (space->replica) space->protocol->close(space->replica);
     space->machine->ops->close(space->machine);
-    sk_effects_deinit(&space->effects);
     sk_ring_deinit(&space->marks);
     drop_messages(&space->held);
     drop_messages(&space->own);
@@ -357,8 +357,8 @@ static void carry_out(sk_space *space, const sk_effect *effect)
 // What the next effects will apply is asked for together: each alone would wait for memory on its own.
 static void prefetch(const sk_space *space, size_t from)
 {
-    for (size_t i = from; i < space->effects.count && i < from + PREFETCHED; i++) {
-        const sk_effect *effect = &space->effects.list[i];
+    for (size_t i = from; i < space->node->effects.count && i < from + PREFETCHED; i++) {
+        const sk_effect *effect = &space->node->effects.list[i];
         sk_envelope envelope;
         if (effect->kind != SK_EFFECT_APPLY || sk_envelope_read(effect->apply.payload, &envelope) < 0) continue;
         space->machine->ops->prefetch(space->machine, envelope.command);
@@ -367,16 +367,16 @@ static void prefetch(const sk_space *space, size_t from)
 
 static void step_once(sk_space *space, sk_event *event)
 {
-    SK_ASSERT(!space->stepping);
-    space->stepping = true;
+    SK_ASSERT(!space->node->stepping); // effects are the node's: no step within a step, of whichever space
+    space->node->stepping = true;
     event->now = space->node->now;
-    sk_effects_reset(&space->effects);
-    space->protocol->step(space->replica, event, &space->effects);
-    for (size_t i = 0; i < space->effects.count; i++) {
-        if (i % PREFETCHED == 0 && space->effects.count > 2 && space->machine->ops->prefetch) prefetch(space, i);
-        carry_out(space, &space->effects.list[i]);
+    sk_effects_reset(&space->node->effects);
+    space->protocol->step(space->replica, event, &space->node->effects);
+    for (size_t i = 0; i < space->node->effects.count; i++) {
+        if (i % PREFETCHED == 0 && space->node->effects.count > 2 && space->machine->ops->prefetch) prefetch(space, i);
+        carry_out(space, &space->node->effects.list[i]);
     }
-    space->stepping = false;
+    space->node->stepping = false;
 #ifdef SK_VERIFY
     space->protocol->check(space->replica);
 #endif
@@ -398,11 +398,11 @@ void sk_space_step(sk_space *space, sk_event event)
 
 void sk_space_start(sk_space *space, bool damaged)
 {
-    sk_effects_reset(&space->effects);
-    space->protocol->start(space->replica, space->node->now, damaged, &space->effects);
-    space->stepping = true;
-    for (size_t i = 0; i < space->effects.count; i++) carry_out(space, &space->effects.list[i]);
-    space->stepping = false;
+    sk_effects_reset(&space->node->effects);
+    space->protocol->start(space->replica, space->node->now, damaged, &space->node->effects);
+    space->node->stepping = true;
+    for (size_t i = 0; i < space->node->effects.count; i++) carry_out(space, &space->node->effects.list[i]);
+    space->node->stepping = false;
     space->status = space->protocol->status(space->replica);
 }
 

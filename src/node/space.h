@@ -48,6 +48,7 @@ struct sk_space {
     size_t index; // in node->spaces
     uint32_t id;
     const char *name; // owned
+    uint32_t number;  // for SELECT; 0: the system space, or not known yet
     sk_buffer prefix; // empty: the default space's
     const sk_space_kind *kind;
     const sk_protocol *protocol; // of the kind
@@ -55,8 +56,6 @@ struct sk_space {
     bool closing;     // dropped: nothing but what is with the disk goes on
     sk_replica *replica;
     sk_machine *machine;
-    sk_effects effects;
-    bool stepping;
     sk_status status; // as of the last step
 
     sk_ring marks; // persisted, not yet durable
@@ -91,7 +90,7 @@ struct sk_space {
 sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind);
 void sk_space_rename(sk_space *space, const char *name);
 // Recovery, in this order: sk_snapshot_job_restore, open the replica, every record, start.
-void sk_space_open_replica(sk_space *space);
+void sk_space_open_replica(sk_space *space, bool first_choice); // see sk_setup
 void sk_space_start(sk_space *space, bool damaged);
 void sk_space_close(sk_space *space);
 

@@ -43,6 +43,7 @@ static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
     sk_space *space = sk_space_open(node, record->id, record->name, kind);
     sk_buffer_append_slice(&space->prefix, record->prefix);
     space->read_mode = record->reads ? record->reads : kind->reads;
+    space->number = record->number;
     add(node, space);
     return space;
 }
@@ -72,6 +73,7 @@ void sk_spaces_at_start(sk_node *node)
 {
     add(node, sk_space_open(node, SK_SPACE_SYSTEM, "system", &sk_space_kind_system));
     add(node, sk_space_open(node, SK_SPACE_DEFAULT, "default", sk_space_kind_find(sk_slice_text("raft"))));
+    node->spaces[SK_SPACE_DEFAULT]->number = 1;
     const sk_catalogue *known = &node->roster.known;
     for (size_t i = 0; i < known->count; i++) {
         const sk_space_record *record = &known->records[i];
@@ -96,7 +98,7 @@ sk_space *sk_spaces_found_in_log(sk_node *node, uint32_t id)
     add(node, space);
     if (sk_snapshot_job_restore(space))
         sk_log(node->sink, SK_LOG_ERROR, "msg=\"snapshot damaged and set aside: refilling from peers\" space=%s", space->name);
-    sk_space_open_replica(space);
+    sk_space_open_replica(space, false);
     return space;
 }
 
@@ -106,7 +108,8 @@ static void open_recorded(sk_node *node, const sk_space_record *record)
 {
     sk_space *space = add_recorded(node, record);
     if (!space) return;
-    sk_space_open_replica(space);
+    // One of the nodes stands a little before the others; the one that leads the system space, so that what is led together idles together.
+    sk_space_open_replica(space, sk_space_leads(node->spaces[SK_SPACE_SYSTEM]));
     sk_space_start(space, node->roster.damaged);
     for (size_t i = 0; i < node->peer_count; i++) {
         if (!node->peers[i].linked) continue;
@@ -203,6 +206,7 @@ static void learn(sk_node *node)
         const sk_space_record *record = sk_catalogue_by_id(&node->roster.known, space->id);
         if (!record) continue;
         space->read_mode = record->reads ? record->reads : space->kind->reads;
+        space->number = record->number;
         if (space->id < SK_SPACE_FIRST_ID) continue;
         sk_space_rename(space, record->name);
         sk_buffer_clear(&space->prefix);

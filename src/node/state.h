@@ -46,6 +46,9 @@ struct sk_node {
     sk_ns wake[SK_SPACES_MAX];
     bool watched[SK_SPACES_MAX];
     sk_space *active[SK_SPACES_MAX]; // of this turn
+    sk_effects effects; // of the step under way
+    bool stepping;
+    sk_list read_spare; // groups of reads.c for the next use
     size_t active_count;
     sk_roster roster;            // the catalogue that this node routes by
     uint64_t catalogue_changes;  // of the system space's machine, when last looked at

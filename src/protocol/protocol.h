@@ -242,6 +242,7 @@ typedef struct sk_setup {
     sk_timing timing;
     sk_lease lease;
     sk_recovery recovery;
+    bool first_choice; // a new replica that had better lead: it stands as soon as the others can be there (no promise, no right)
     sk_ns now;
 } sk_setup;
 

@@ -43,9 +43,12 @@ static void pair_text(sk_reply *reply, const char *name, const char *value)
 static void reply_space(sk_reply *reply, const sk_space_facts *facts)
 {
     const char *why = facts->status.why ? facts->status.why : facts->why_not;
-    sk_reply_map(reply, 17);
+    sk_reply_map(reply, 19);
     pair_integer(reply, "id", facts->id);
     pair_text(reply, "name", facts->name);
+    pair_integer(reply, "number", facts->number);
+    sk_reply_text(reply, "prefix");
+    sk_reply_bulk(reply, facts->prefix);
     pair_text(reply, "protocol", facts->protocol);
     pair_text(reply, "role", sk_role_name(facts->status.role));
     pair_integer(reply, "leader", facts->status.leader);

@@ -101,6 +101,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     sk_raft_replica *raft = sk_alloc_zeroed(sizeof *raft);
     raft->self = setup->self;
     raft->boot = setup->boot;
+    raft->first_choice = setup->first_choice;
     raft->limits = setup->limits;
     raft->timing = setup->timing;
     raft->lease = setup->lease;

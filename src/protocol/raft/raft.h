@@ -162,6 +162,7 @@ typedef struct sk_raft_replica {
     sk_node_id leader;
     const char *why;
     bool started;
+    bool first_choice; // stands early, once
     bool flush;      // something waits for the tick at the end of the turn
     sk_status shown; // as of the last status effect
 

@@ -88,7 +88,9 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
         raft->why = damaged ? "its log was damaged" : "it lost records that it had answered for";
         return; // election_at stays at never until a leader is heard
     }
-    raft->election_at = alone ? raft->now : raft->now + sk_raft_silence(raft);
+    sk_ns silence = sk_raft_silence(raft);
+    if (raft->first_choice) silence = raft->timing.election_min / 2;
+    raft->election_at = alone ? raft->now : raft->now + silence;
 }
 
 // ---- Leader ----
