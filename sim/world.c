@@ -58,10 +58,7 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
     sk_world *world = sk_alloc_zeroed(sizeof *world);
     world->swarm = *swarm;
     world->plant = plant;
-    if (plant == SK_PLANT_FAST_CLOCKS) { // reads alone must show it: keys that expire early would, too
-        world->swarm.weight_lend = 0;
-        world->swarm.lease = (sk_lease){.length = 2 * swarm->timing.election_min, .drift_ppm = 0};
-    }
+    sk_plant_swarm(plant, &world->swarm);
     world->events_max = events_max;
     world->computer_count = swarm->node_count;
     world->trace.now = &world->now;
