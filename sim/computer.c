@@ -94,11 +94,22 @@ static sk_ns bend_timer(sk_computer *computer, sk_ns time)
     return time;
 }
 
+// A planted bug: whoever leads has a clock that runs at less than half of true time, the others' run at more than one and a half.
+static void plant_fast_clocks(sk_computer *computer)
+{
+    if (computer->world->plant != SK_PLANT_FAST_CLOCKS || computer->world->healed) return;
+    sk_ns here = sk_computer_local(computer);
+    bool leads = sk_node_space_facts(computer->node, SK_SPACE_DEFAULT, false).status.role == SK_ROLE_LEADER;
+    computer->drift_ppm = leads ? -600000 : 600000;
+    computer->boot_offset += here - sk_computer_local(computer);
+}
+
 void sk_computer_turn(sk_computer *computer)
 {
     sk_world *world = computer->world;
     computer->turn_at = SK_NEVER;
     if (!sk_computer_running(computer)) return;
+    plant_fast_clocks(computer);
     tell_time(computer);
     computer->turning = true;
     sk_ns wake = sk_node_turn(computer->node);
@@ -227,7 +238,6 @@ void sk_computer_init(sk_computer *computer, sk_world *world, sk_node_id id)
         computer->drift_ppm = (int64_t)sk_prng_below(&computer->prng, 2 * span + 1) - (int64_t)span;
         sk_world_count(world, SK_FAULT_CLOCK_DRIFT);
     }
-    if (world->plant == SK_PLANT_FAST_CLOCKS) computer->drift_ppm = id % 2 ? -600000 : 600000;
     sk_identity identity = world->founding;
     identity.node = id;
     int error = sk_identity_found(computer->disk, &identity);

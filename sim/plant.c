@@ -1,6 +1,7 @@
 #include "sim/plant.h"
 
 #include <string.h>
+#include "sim/workload.h"
 #include "base/assert.h"
 #include "sim/network.h"
 #include "sim/world.h"
@@ -35,6 +36,24 @@ enum sk_plant sk_plant_find(const char *name)
         if (!strcmp(sk_plant_name((enum sk_plant)i), name)) return (enum sk_plant)i;
     }
     return SK_PLANT_END;
+}
+
+// Leaders that are cut off while their clients read and others write. Reads alone must show it: keys that expire early would, too.
+void sk_plant_swarm(enum sk_plant plant, sk_swarm *swarm)
+{
+    if (plant != SK_PLANT_FAST_CLOCKS) return;
+    memset(swarm->fault, 0, sizeof swarm->fault);
+    swarm->fault[SK_FAULT_NET_LEADER] = true;
+    swarm->fault_mean = 2 * SK_S;
+    swarm->fault_hold = 2 * SK_S;
+    swarm->lease = (sk_lease){.length = 2 * swarm->timing.election_min, .drift_ppm = 0};
+    swarm->keys = 1;
+    swarm->client_count = 12;
+    swarm->think_mean = 5 * SK_MS;
+    swarm->operations_max = 3000;
+    memset(swarm->weights, 0, sizeof swarm->weights);
+    swarm->weights[sk_workload_find("register")] = 1;
+    swarm->reads = 50;
 }
 
 // Flips a bit of the last byte of a payload and makes the checksum right again: what no link layer would

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/prng.h"
 #include "protocol/protocol.h"
+#include "sim/swarm.h"
 
 #define SK_PLANTS(X)                                                                                         \
     X(NONE, "none", "no planted bug")                                                                        \
@@ -35,6 +36,8 @@ const char *sk_plant_name(enum sk_plant plant);
 const char *sk_plant_help(enum sk_plant plant);
 enum sk_plant sk_plant_find(const char *name); // SK_PLANT_END: there is none
 
+// What the run draws gives way to what the bug needs to show.
+void sk_plant_swarm(enum sk_plant plant, sk_swarm *swarm);
 // May alter the bytes of a frame on its way, or who sends it.
 void sk_plant_frame(enum sk_plant plant, struct sk_world *world, sk_prng *prng, uint8_t *bytes, size_t size,
                     sk_node_id *from);

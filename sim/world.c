@@ -12,7 +12,6 @@
 #include "sim/nemesis.h"
 #include "sim/network.h"
 #include "sim/ruin.h"
-#include "sim/workload.h"
 
 // The healed end of a run, stage by stage. Each must be over within the swarm's heal_max.
 enum stage {
@@ -66,11 +65,7 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
     sk_world *world = sk_alloc_zeroed(sizeof *world);
     world->swarm = *swarm;
     world->plant = plant;
-    if (plant == SK_PLANT_FAST_CLOCKS) { // reads alone must show it: keys that expire early would, too
-        world->swarm.weights[sk_workload_find("expiry")] = 0;
-        world->swarm.weights[sk_workload_find("register")]++;
-        world->swarm.lease = (sk_lease){.length = 2 * swarm->timing.election_min, .drift_ppm = 0};
-    }
+    sk_plant_swarm(plant, &world->swarm);
     world->events_max = events_max;
     world->computer_count = swarm->node_count;
     world->trace.now = &world->now;

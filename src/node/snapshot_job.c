@@ -73,6 +73,7 @@ static void on_written(void *context, int error, const sk_snapshot_info *info)
         space->job.image = NULL;
     }
     space->job.writer = NULL;
+    if (error == SK_ENOSPC) sk_wal_room_wanted(space->node->wal);
     if (error) {
         sk_log(space->node->sink, SK_LOG_WARN, "msg=\"snapshot failed\" space=%s position=%llu error=\"%s\"", space->name,
                (unsigned long long)info->position, sk_error_text(error));

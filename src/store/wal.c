@@ -347,6 +347,7 @@ int sk_wal_open(sk_wal **out, sk_disk *disk, const sk_identity *identity, const 
     sk_list_init(&wal->pool);
     sk_list_init(&wal->segments);
     sk_list_init(&wal->going);
+    sk_list_init(&wal->spares);
     sk_list_init(&wal->reads);
     memset(found, 0, sizeof *found);
     int error = sk_wal_recover(wal, replay, context, found);
@@ -355,6 +356,7 @@ int sk_wal_open(sk_wal **out, sk_disk *disk, const sk_identity *identity, const 
         return error;
     }
     sk_wal_reserve_at_start(wal);
+    sk_wal_spares_at_start(wal);
     wal->stats.records = 0;
     wal->batch_wanted |=
         identity->boot > found->boot_max; // the first flush notes it, whatever else it writes
@@ -394,6 +396,7 @@ void sk_wal_close(sk_wal *wal)
     sk_wal_reads_free(wal);
     segments_close(wal, &wal->segments);
     segments_close(wal, &wal->going);
+    segments_close(wal, &wal->spares);
     if (wal->next) segment_close(wal, wal->next);
     batches_drop(wal, &wal->pending);
     batches_drop(wal, &wal->pool);
@@ -474,6 +477,13 @@ void sk_wal_check(const sk_wal *wal)
         size += segment->size;
     }
     SK_ASSERT(count == wal->stats.segments && size == wal->stats.size);
+    uint64_t spares = 0;
+    for (const sk_list *node = wal->spares.next; node != &wal->spares; node = node->next) {
+        const sk_wal_segment *spare = SK_CONTAINER(node, sk_wal_segment, link);
+        SK_ASSERT(spare->readers == 0 && spare->size == wal->config.segment_size);
+        spares++;
+    }
+    SK_ASSERT(spares == wal->stats.spares);
     for (size_t i = 0; i < wal->space_count; i++) {
         SK_ASSERT(i == 0 || wal->spaces[i - 1]->id < wal->spaces[i]->id);
         check_space(wal, wal->spaces[i]);

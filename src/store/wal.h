@@ -10,6 +10,8 @@
 //       record*  space, kind, number, position, epoch, payload
 //   began         there is, once the log has had a first batch: a log that is gone is damage, not a new node
 //   wal/damaged   there is, until the spaces are refilled, when interior damage was found
+//   wal/0123456789abcdef.spare   a file that was that segment and will be another one: written over, neither does it take new room
+//              nor does the file system have to note that its blocks are in use now
 //   wal/reserve   room given up when the disk is full, so that snapshots can be written and old segments freed
 // The layout byte for byte: wal_format.h. Assumed of the disk: a write never harms bytes outside its own range.
 //
@@ -49,7 +51,7 @@ struct sk_wal_owner {
 
 typedef struct sk_wal_config {
     uint64_t segment_size; // bytes, header included; a batch larger than this gets a segment of its own size
-    uint64_t size_max;     // of all segments together; when passed, `pressed` spaces must snapshot
+    uint64_t size_max;     // of all segments, spares included; when segments pass it, `pressed` spaces must snapshot
 } sk_wal_config;
 
 typedef struct sk_wal_found {
@@ -67,6 +69,8 @@ typedef struct sk_wal_stats {
     uint64_t records;
     uint64_t segments; // now
     uint64_t size;     // bytes of all segments now
+    uint64_t spares;   // files kept for the next segments now
+    uint64_t recycled; // segments that were made of one
     sk_ns sync_last;   // duration of the last write with sync, by the disk's clock (0: none yet)
     bool full; // the disk has no room for the next segment: spaces are pressed, in the end batches wait
 } sk_wal_stats;
@@ -106,6 +110,8 @@ void sk_wal_release(sk_wal *wal, uint32_t space, uint64_t position);
 bool sk_wal_pressed(const sk_wal *wal, uint32_t space);
 // The log is over size_max, or the disk is full: some space is pressed.
 bool sk_wal_over(const sk_wal *wal);
+// Somebody found the disk full: spares are given up, until there is room again.
+void sk_wal_room_wanted(sk_wal *wal);
 // Every space has been refilled after interior damage: forget that it ever was.
 void sk_wal_healed(sk_wal *wal);
 // A space was dropped: nothing of it is needed.

@@ -140,17 +140,29 @@ static int write_zeros(sk_wal_scan *scan, const sk_wal_file *file, uint64_t from
     return error ? error : run(scan, (sk_disk_request){.op = SK_DISK_SYNC, .file = file->file});
 }
 
-static uint64_t used_behind(sk_wal_scan *scan, const sk_wal_file *file, uint64_t from)
+// Where what was written behind `from` ends. In a recycled file there are always bytes; of this segment are those of batches that
+// parse, and of one whose header does.
+static uint64_t used_behind(sk_wal_scan *scan, sk_wal_file *file, uint64_t from)
 {
     if (from > file->size) return from;
     sk_wal_window_open(&scan->window, file->file, file->size);
-    return sk_wal_window_used(&scan->window, from);
+    if (!file->recycled) return sk_wal_window_used(&scan->window, from);
+    uint64_t end = from;
+    sk_wal_batch_header header;
+    const uint8_t *bytes = sk_wal_window_get(&scan->window, from, SK_WAL_BATCH_HEADER_SIZE);
+    if (bytes && sk_wal_batch_header_get(bytes, sk_wal_seed(&scan->wal->identity, file->number), &header)) {
+        end += sk_wal_aligned(header.size);
+        if (end > file->size) end = file->size;
+    }
+    sk_wal_evidence evidence = {0};
+    sk_wal_scan_evidence(scan, file, from, false, &evidence);
+    return evidence.end > end ? evidence.end : end;
 }
 
 static int cut_last(sk_wal_scan *scan)
 {
     if (scan->end == scan->begin) return 0;
-    const sk_wal_file *last = &scan->files[scan->end - 1];
+    sk_wal_file *last = &scan->files[scan->end - 1];
     uint64_t used = used_behind(scan, last, last->used);
     if (used == last->used) return 0;
     if (!scan->interior) scan->found->torn_bytes += used - last->used;
@@ -212,6 +224,7 @@ static int keep_or_unlink_next(sk_wal_scan *scan)
         if (prepared) {
             error = write_again(scan, file, 0, SK_WAL_HEADER_SIZE);
             wal->next = sk_wal_segment_new(wal, file->number, file->size);
+            wal->next->recycled = file->recycled;
             wal->next->file = file->file;
             wal->preparing = SK_WAL_PREPARED;
             file->file = 0;
@@ -234,6 +247,7 @@ static int keep(sk_wal_scan *scan, sk_wal_file *file)
     if (error) return error;
     sk_wal_segment *segment = sk_wal_segment_new(wal, file->number, file->size);
     segment->used = file->used;
+    segment->recycled = file->recycled;
     // A file cut at an odd place takes no more batches.
     if (segment->used != sk_wal_aligned(segment->used)) segment->used = segment->size;
     segment->file = file->file;

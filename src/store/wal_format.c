@@ -29,7 +29,7 @@ void sk_wal_segment_header_put(uint8_t out[SK_WAL_HEADER_SIZE], const sk_identit
     at = sk_put_u64(at + SK_CLUSTER_ID_SIZE, header->boot);
     at = sk_put_u64(at, header->segment);
     at = sk_put_u64(at, header->file_size);
-    at = sk_put_u32(at, 0);
+    at = sk_put_u32(at, header->recycled);
     at = sk_put_u32(at, sk_crc32c(0, out, SK_WAL_HEADER_SIZE - 4));
     SK_ASSERT(at == out + SK_WAL_HEADER_SIZE);
 }
@@ -46,6 +46,7 @@ int sk_wal_segment_header_get(const uint8_t bytes[SK_WAL_HEADER_SIZE], const sk_
     out->boot = sk_get_u64(bytes + 32);
     out->segment = sk_get_u64(bytes + 40);
     out->file_size = sk_get_u64(bytes + 48);
+    out->recycled = sk_get_u32(bytes + 56) != 0;
     return 0;
 }
 
@@ -132,10 +133,16 @@ void sk_wal_segment_name(char out[SK_DISK_NAME_MAX], const char *folder, uint64_
     (void)snprintf(out, SK_DISK_NAME_MAX, "%s/%016" PRIx64 ".log", folder, number);
 }
 
-uint64_t sk_wal_segment_number(const char *name)
+void sk_wal_spare_name(char out[SK_DISK_NAME_MAX], uint64_t number)
+{
+    (void)snprintf(out, SK_DISK_NAME_MAX, "wal/%016" PRIx64 ".spare", number);
+}
+
+// Sixteen hexadecimal digits and the ending; else 0.
+static uint64_t number_before(const char *name, const char *ending)
 {
     uint64_t number = 0;
-    if (strlen(name) != 20 || strcmp(name + 16, ".log") != 0) return 0;
+    if (strlen(name) != 16 + strlen(ending) || strcmp(name + 16, ending) != 0) return 0;
     for (int i = 0; i < 16; i++) {
         char c = name[i];
         unsigned digit;
@@ -148,4 +155,14 @@ uint64_t sk_wal_segment_number(const char *name)
         number = number << 4 | digit;
     }
     return number;
+}
+
+uint64_t sk_wal_segment_number(const char *name)
+{
+    return number_before(name, ".log");
+}
+
+uint64_t sk_wal_spare_number(const char *name)
+{
+    return number_before(name, ".spare");
 }

@@ -1,7 +1,8 @@
 // The log's bytes: segment header, batch header, record. Little-endian; version 1.
 //
 //   segment header, SK_WAL_HEADER_SIZE bytes
-//     magic 8, version u32, node u32, cluster 16, boot u64, segment number u64, file size u64, 0 u32,
+//     magic 8, version u32, node u32, cluster 16, boot u64, segment number u64, file size u64,
+//     recycled u32 (1: the file was another segment before, and its bytes lie behind the last batch; else zeros do),
 //     CRC u32 of all before
 //   batch header, SK_WAL_BATCH_HEADER_SIZE bytes, 8-byte aligned in the file
 //     magic u32     SK_WAL_BATCH_MAGIC
@@ -41,6 +42,7 @@ typedef struct sk_wal_segment_header {
     uint64_t boot;
     uint64_t segment;
     uint64_t file_size;
+    bool recycled;
 } sk_wal_segment_header;
 
 typedef struct sk_wal_batch_header {
@@ -85,5 +87,8 @@ bool sk_wal_record_take(sk_slice *from, uint32_t *space, sk_record *out);
 void sk_wal_segment_name(char out[SK_DISK_NAME_MAX], const char *folder, uint64_t number);
 // The number in "0123456789abcdef.log"; 0 if it is no segment's name.
 uint64_t sk_wal_segment_number(const char *name);
+// Likewise "wal/0123456789abcdef.spare": a file that was that segment and waits to be another.
+void sk_wal_spare_name(char out[SK_DISK_NAME_MAX], uint64_t number);
+uint64_t sk_wal_spare_number(const char *name);
 
 #endif

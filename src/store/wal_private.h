@@ -32,8 +32,9 @@ typedef struct sk_wal_segment {
     int file;
     uint32_t seed;
     uint32_t readers;
+    bool recycled;           // behind its last batch lie the bytes of an older one
     bool unlinked;           // closed and freed when the last reader has gone
-    sk_disk_request request; // unlink, then close
+    sk_disk_request request; // unlink, then close; or rename to a spare
 } sk_wal_segment;
 
 // Where a run of positions of a space is: bytes [begin, end) of a segment, whole batches.
@@ -118,10 +119,14 @@ struct sk_wal {
 
     // Segments.
     sk_list segments;
-    sk_list going;           // being unlinked, or waiting for their last reader
+    sk_list going;           // being unlinked or renamed, or waiting for their last reader
+    sk_list spares;          // by the number that each had last
+    uint64_t spares_coming;  // being renamed
+    bool scarce;             // the disk was full: nothing is kept
     sk_wal_segment *current; // the last of them
     enum sk_wal_preparing preparing;
     sk_wal_segment *next;
+    uint64_t next_was; // the spare's number, if it is made of one
     uint64_t next_need; // bytes that the batch waiting for it takes; 0: none waits
     bool full;          // the last try to prepare met a full disk
     uint8_t next_header[SK_WAL_HEADER_SIZE];
@@ -167,6 +172,8 @@ void sk_wal_sync_folder(sk_wal *wal);
 // Creates the current segment at start, with its first batch, durably. 0, SK_EIO, SK_ENOSPC.
 int sk_wal_start_segment(sk_wal *wal, uint64_t number);
 void sk_wal_reserve_at_start(sk_wal *wal);
+// At start: spares of an earlier life are kept as far as there is room for them.
+void sk_wal_spares_at_start(sk_wal *wal);
 
 // ---- wal_index.c ----
 

@@ -133,6 +133,7 @@ void sk_wal_scan_evidence(sk_wal_scan *scan, sk_wal_file *file, uint64_t offset,
         if (header.boot > scan->found->boot_max) scan->found->boot_max = header.boot;
         if (rescue) rescue_states(scan->wal, &header, records);
         offset += sk_wal_aligned(header.size);
+        out->end = offset < file->size ? offset : file->size;
     }
     file->unreadable |= window->unreadable;
 }
@@ -257,6 +258,7 @@ static int open_files(sk_wal_scan *scan)
         if (error == SK_EFOREIGN || error == SK_EVERSION) return error;
         if (error) continue;
         file->whole = header.segment == file->number;
+        file->recycled = header.recycled;
         file->misplaced = !file->whole;
         if (header.boot > scan->found->boot_max) scan->found->boot_max = header.boot;
     }

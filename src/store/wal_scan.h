@@ -35,6 +35,7 @@ typedef struct sk_wal_file {
     bool whole;
     bool misplaced;  // a whole header of another segment
     bool unreadable; // in part
+    bool recycled;   // what lies behind its last batch was another segment
     uint64_t used;   // end of the last accepted batch
     uint64_t accepted;
     uint64_t number_last; // of the last accepted batch
@@ -45,6 +46,7 @@ typedef struct sk_wal_evidence {
     uint64_t number_max;
     uint64_t synced_max;
     uint64_t oldest_max;
+    uint64_t end; // of the last of them; 0: none
     bool next; // a batch with the number that was expected
 } sk_wal_evidence;
 

@@ -3,6 +3,9 @@
 // Preparing: create (blocks allocated), header with sync, folder sync; only then is it used. It begins once the current
 // segment has a durable batch and is half full, so that a header proves the segment before it (wal_format.h).
 //
+// A segment that is freed becomes a spare by another name, and the next to be prepared is made of it: header with sync, rename,
+// folder sync. Its old bytes are of another segment and do not parse (D07). Spares and segments together stay within size_max.
+//
 // When the disk is full at that moment the reserve (a file as big as a segment) is given up, so that snapshots can still be
 // written and free old segments; the log goes on in the half that is left. Only when that is used up too do batches wait.
 #include "store/wal_private.h"
@@ -40,7 +43,10 @@ sk_wal_segment *sk_wal_segment_find(const sk_wal *wal, uint64_t number)
 static void header_put(sk_wal *wal, const sk_wal_segment *segment)
 {
     sk_wal_segment_header header = {
-        .boot = wal->identity.boot, .segment = segment->number, .file_size = segment->size};
+        .boot = wal->identity.boot,
+        .segment = segment->number,
+        .file_size = segment->size,
+        .recycled = segment->recycled};
     sk_wal_segment_header_put(wal->next_header, &wal->identity, &header);
 }
 
@@ -75,6 +81,18 @@ static void reserve_do(sk_wal *wal, enum sk_disk_op op)
     sk_wal_submit(wal, &wal->reserve_request, reserve_done, wal);
 }
 
+static void drop(sk_wal *wal, sk_wal_segment *segment, bool spare);
+
+static void spares_drop(sk_wal *wal)
+{
+    while (!sk_list_empty(&wal->spares)) {
+        sk_wal_segment *spare = SK_CONTAINER(wal->spares.next, sk_wal_segment, link);
+        sk_list_remove(&spare->link);
+        wal->stats.spares--;
+        drop(wal, spare, true);
+    }
+}
+
 static void next_drop(sk_wal *wal)
 {
     sk_free(wal->next);
@@ -90,7 +108,10 @@ static void on_full_disk(sk_wal *wal)
                (unsigned long long)wal->next->number, (unsigned long long)wal->next->size);
     next_drop(wal);
     wal->full = true;
-    if (wal->reserve_there) {
+    wal->scarce = true;
+    if (!sk_list_empty(&wal->spares)) { // too small for what was wanted, but room
+        spares_drop(wal);
+    } else if (wal->reserve_there) {
         wal->reserve_there = false;
         reserve_do(wal, SK_DISK_UNLINK);
     }
@@ -101,8 +122,38 @@ static void on_prepared(sk_wal *wal)
     wal->preparing = SK_WAL_PREPARED;
     if (wal->full) sk_log(wal->sink, SK_LOG_INFO, "msg=\"disk has room again for the log\"");
     wal->full = false;
+    if (!wal->next->recycled) wal->scarce = false;
     if (!wal->reserve_there) reserve_do(wal, SK_DISK_CREATE);
     sk_wal_write_next(wal);
+}
+
+static void prepare_done(sk_disk_request *request);
+
+static void write_header(sk_wal *wal)
+{
+    header_put(wal, wal->next);
+    wal->stats.bytes_written += SK_WAL_HEADER_SIZE;
+    wal->stats.syncs++;
+    wal->next_request = (sk_disk_request){.op = SK_DISK_WRITE,
+                                          .file = wal->next->file,
+                                          .bytes = sk_slice_make(wal->next_header, SK_WAL_HEADER_SIZE),
+                                          .sync = true};
+    sk_wal_submit(wal, &wal->next_request, prepare_done, wal);
+}
+
+static void rename_spare(sk_wal *wal)
+{
+    wal->next_request = (sk_disk_request){.op = SK_DISK_RENAME};
+    sk_wal_spare_name(wal->next_request.name, wal->next_was);
+    sk_wal_segment_name(wal->next_request.name_new, "wal", wal->next->number);
+    sk_wal_submit(wal, &wal->next_request, prepare_done, wal);
+}
+
+static void sync_name(sk_wal *wal)
+{
+    wal->stats.syncs++;
+    wal->next_request = (sk_disk_request){.op = SK_DISK_SYNC_FOLDER, .name = "wal"};
+    sk_wal_submit(wal, &wal->next_request, prepare_done, wal);
 }
 
 static void prepare_done(sk_disk_request *request)
@@ -123,19 +174,16 @@ static void prepare_done(sk_disk_request *request)
     switch (request->op) {
     case SK_DISK_CREATE:
         wal->next->file = request->file;
-        header_put(wal, wal->next);
-        wal->stats.bytes_written += SK_WAL_HEADER_SIZE;
-        wal->stats.syncs++;
-        *request = (sk_disk_request){.op = SK_DISK_WRITE,
-                                     .file = wal->next->file,
-                                     .bytes = sk_slice_make(wal->next_header, SK_WAL_HEADER_SIZE),
-                                     .sync = true};
-        sk_wal_submit(wal, request, prepare_done, wal);
+        write_header(wal);
         break;
     case SK_DISK_WRITE:
-        wal->stats.syncs++;
-        *request = (sk_disk_request){.op = SK_DISK_SYNC_FOLDER, .name = "wal"};
-        sk_wal_submit(wal, request, prepare_done, wal);
+        if (wal->next->recycled)
+            rename_spare(wal);
+        else
+            sync_name(wal);
+        break;
+    case SK_DISK_RENAME:
+        sync_name(wal);
         break;
     case SK_DISK_SYNC_FOLDER:
         on_prepared(wal);
@@ -148,8 +196,22 @@ static void prepare_done(sk_disk_request *request)
 static void prepare_start(sk_wal *wal, uint64_t size)
 {
     SK_ASSERT(wal->preparing == SK_WAL_UNPREPARED && !wal->next);
-    wal->next = sk_wal_segment_new(wal, wal->current->number + 1, size);
+    uint64_t number = wal->current->number + 1;
     wal->preparing = SK_WAL_PREPARING;
+    if (size == wal->config.segment_size && !sk_list_empty(&wal->spares)) {
+        wal->next = SK_CONTAINER(wal->spares.next, sk_wal_segment, link);
+        sk_list_remove(&wal->next->link);
+        wal->stats.spares--;
+        wal->stats.recycled++;
+        wal->next_was = wal->next->number;
+        wal->next->number = number;
+        wal->next->seed = sk_wal_seed(&wal->identity, number);
+        wal->next->used = SK_WAL_HEADER_SIZE;
+        wal->next->recycled = true;
+        write_header(wal);
+        return;
+    }
+    wal->next = sk_wal_segment_new(wal, number, size);
     wal->next_request = (sk_disk_request){.op = SK_DISK_CREATE, .size = size};
     sk_wal_segment_name(wal->next_request.name, "wal", wal->next->number);
     sk_wal_submit(wal, &wal->next_request, prepare_done, wal);
@@ -246,6 +308,61 @@ static void unlinked(sk_disk_request *request)
     sk_wal_write_next(wal);
 }
 
+static void drop(sk_wal *wal, sk_wal_segment *segment, bool spare)
+{
+    sk_list_push_back(&wal->going, &segment->link);
+    segment->request = (sk_disk_request){.op = SK_DISK_UNLINK};
+    if (spare)
+        sk_wal_spare_name(segment->request.name, segment->number);
+    else
+        sk_wal_segment_name(segment->request.name, "wal", segment->number);
+    sk_wal_submit(wal, &segment->request, unlinked, segment);
+}
+
+// Room for one more spare? Besides the segments there is one that is being prepared.
+static bool spare_wanted(const sk_wal *wal, uint64_t size)
+{
+    uint64_t files = wal->stats.segments + 1 + wal->stats.spares + wal->spares_coming;
+    return !wal->scarce && size == wal->config.segment_size && (files + 1) * size <= wal->config.size_max;
+}
+
+static void spared(sk_disk_request *request)
+{
+    sk_wal_segment *segment = request->owner;
+    sk_wal *wal = segment->wal;
+    sk_wal_came_back(wal);
+    wal->spares_coming--;
+    if (request->result < 0) { // it stays under its old name, no part of the log, and goes at the next start
+        segment->unlinked = true;
+        close_if_idle(segment);
+        return;
+    }
+    sk_list_remove(&segment->link);
+    sk_list_push_back(&wal->spares, &segment->link);
+    wal->stats.spares++;
+    if (wal->scarce) spares_drop(wal);
+    sk_wal_prepare_early(wal);
+    sk_wal_write_next(wal);
+}
+
+// A reader still needs the bytes: then it cannot become another one.
+static void keep_spare(sk_wal *wal, sk_wal_segment *segment)
+{
+    SK_ASSERT(segment->readers == 0);
+    wal->spares_coming++;
+    sk_list_push_back(&wal->going, &segment->link);
+    segment->request = (sk_disk_request){.op = SK_DISK_RENAME};
+    sk_wal_segment_name(segment->request.name, "wal", segment->number);
+    sk_wal_spare_name(segment->request.name_new, segment->number);
+    sk_wal_submit(wal, &segment->request, spared, segment);
+}
+
+void sk_wal_room_wanted(sk_wal *wal)
+{
+    wal->scarce = true;
+    spares_drop(wal);
+}
+
 void sk_wal_free_segments(sk_wal *wal)
 {
     while (!sk_list_empty(&wal->segments)) {
@@ -253,12 +370,12 @@ void sk_wal_free_segments(sk_wal *wal)
         if (segment->number >= wal->oldest_durable) break;
         SK_ASSERT(segment != wal->current);
         sk_list_remove(&segment->link);
-        sk_list_push_back(&wal->going, &segment->link);
         wal->stats.segments--;
         wal->stats.size -= segment->size;
-        segment->request = (sk_disk_request){.op = SK_DISK_UNLINK};
-        sk_wal_segment_name(segment->request.name, "wal", segment->number);
-        sk_wal_submit(wal, &segment->request, unlinked, segment);
+        if (segment->readers == 0 && spare_wanted(wal, segment->size))
+            keep_spare(wal, segment);
+        else
+            drop(wal, segment, false);
     }
 }
 
@@ -348,4 +465,39 @@ void sk_wal_reserve_at_start(sk_wal *wal)
     wal->reserve_there = true;
     request.op = SK_DISK_CLOSE;
     (void)sk_disk_run(wal->disk, &request);
+}
+
+static void spare_open(sk_wal *wal, uint64_t number)
+{
+    sk_disk_request request = {.op = SK_DISK_OPEN};
+    sk_wal_spare_name(request.name, number);
+    bool opened = sk_disk_run(wal->disk, &request) == 0;
+    if (opened && spare_wanted(wal, request.size)) {
+        sk_wal_segment *spare = sk_wal_segment_new(wal, number, request.size);
+        spare->file = request.file;
+        sk_list_push_back(&wal->spares, &spare->link);
+        wal->stats.spares++;
+        return;
+    }
+    if (opened) {
+        request.op = SK_DISK_CLOSE;
+        (void)sk_disk_run(wal->disk, &request);
+    }
+    request = (sk_disk_request){.op = SK_DISK_UNLINK};
+    sk_wal_spare_name(request.name, number);
+    (void)sk_disk_run(wal->disk, &request);
+}
+
+void sk_wal_spares_at_start(sk_wal *wal)
+{
+    sk_buffer listing = {0};
+    sk_disk_request request = {.op = SK_DISK_LIST, .name = "wal", .listing = &listing};
+    if (sk_disk_run(wal->disk, &request) < 0) listing.size = 0; // they can wait
+    for (size_t at = 0; at < listing.size;) {
+        const char *name = (const char *)listing.data + at;
+        at += strlen(name) + 1;
+        uint64_t number = sk_wal_spare_number(name);
+        if (number) spare_open(wal, number);
+    }
+    sk_buffer_deinit(&listing);
 }

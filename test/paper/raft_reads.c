@@ -131,6 +131,36 @@ static void R07_a_retried_read_index_has_a_fresh_number(void **state)
     cluster_close(c);
 }
 
+// The follower that asks and the leader are a majority of three: its question confirms the leader, and nobody else is asked.
+static void R06_a_followers_question_confirms_the_leader_of_three(void **state)
+{
+    (void)state;
+    for (size_t count = 3; count <= 5; count += 2) {
+        cluster *c = lab_new(count);
+        cluster_make_leader(c, 1);
+        cluster_drop_all(c);
+        c->latency = SK_MS;
+        uint64_t read = cluster_read(c, 2);
+        cluster_turn(c, 2);
+        assert_true(cluster_deliver_kind(c, 2, 1, SK_RAFT_READ));
+        cluster_turn(c, 1);
+        assert_int_equal(cluster_count(c, 1, 2, SK_RAFT_READ_ANSWER), count == 3);
+        assert_int_equal(cluster_count(c, 1, 0, SK_RAFT_HEARTBEAT), count == 3 ? 0 : 4); // two of five are none
+        if (count == 3) {
+            assert_true(cluster_deliver_kind(c, 1, 2, SK_RAFT_READ_ANSWER));
+            assert_int_equal(c->ends[read].kind, END_QUERIED);
+            raft_inside(c, 1)->peers[1].recovering = true; // it has no vote: it confirms nobody
+            cluster_drop_all(c);
+            cluster_read(c, 2);
+            cluster_turn(c, 2);
+            assert_true(cluster_deliver_kind(c, 2, 1, SK_RAFT_READ));
+            cluster_turn(c, 1);
+            assert_int_equal(cluster_count(c, 1, 2, SK_RAFT_READ_ANSWER), 0);
+        }
+        cluster_close(c);
+    }
+}
+
 static void R07_reads_through_a_follower_never_hang(void **state)
 {
     (void)state;
@@ -192,6 +222,7 @@ int main(void)
         cmocka_unit_test(R06_answers_to_an_earlier_round_serve_nothing),
         cmocka_unit_test(R06_a_round_needs_a_majority_of_voters),
         cmocka_unit_test(R07_a_retried_read_index_has_a_fresh_number),
+        cmocka_unit_test(R06_a_followers_question_confirms_the_leader_of_three),
         cmocka_unit_test(R07_reads_through_a_follower_never_hang),
         cmocka_unit_test(R28_uncommitted_values_are_never_shown),
     };

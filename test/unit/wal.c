@@ -372,6 +372,119 @@ static void D25_a_start_on_a_full_disk(void **state)
     end(&rig, &model);
 }
 
+// ---- Recycling ----
+
+// Spares are used before anything is allocated, and in the steady state nothing is created or unlinked.
+static void freed_segments_become_the_next_ones(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 31, 8192);
+    uint64_t recycled = 0;
+    for (int round = 0; round < 40; round++) {
+        for (int i = 0; i < 20; i++) put(&model, &rig, 1, 500);
+        sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1] - 1);
+        sk_wal_flush(rig.wal);
+        rig_drain(&rig);
+        sk_wal_check(rig.wal);
+        sk_wal_stats stats = sk_wal_stats_of(rig.wal);
+        assert_true((stats.segments + stats.spares) * 8192 <= rig.config.size_max);
+        uint64_t now = sim_disk_used(rig.disk);
+        if (round > 10) {
+            assert_true(now <= rig.config.size_max + 8192); // and the reserve
+            assert_true(stats.recycled > recycled);
+        }
+        recycled = stats.recycled;
+    }
+    assert_true(recycled > 30);
+    rig_close(&rig);
+    struct rig again;
+    expect_whole(reopen(rig.disk, &model, &again, 8192), model.count);
+    assert_int_equal(again.found.torn_bytes, 0); // the old bytes are nobody's
+    assert_true(sk_wal_stats_of(again.wal).spares > 0);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
+// A start writes nothing over the old bytes behind the last batch, and a torn batch among them is cut.
+static void D07_recycled_bytes_are_neither_records_nor_a_tail(void **state)
+{
+    for (uint64_t rounds = 30; rounds < 60; rounds++) { // another place in the segment each
+        rig rig, again;
+        model model;
+        open_new(&rig, &model, rounds, 8192);
+        for (uint64_t i = 0; i < rounds * 3; i++) {
+            put(&model, &rig, 1, 300 + rounds);
+            sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1] - 1);
+        }
+        rig_drain(&rig);
+        assert_true(sk_wal_stats_of(rig.wal).recycled > 0);
+        rig_close(&rig);
+        uint64_t written = sim_disk_face(rig.disk)->bytes_written;
+        expect_whole(reopen(rig.disk, &model, &again, 8192), model.count);
+        assert_int_equal(again.found.torn_bytes, 0);
+        assert_true(sim_disk_face(rig.disk)->bytes_written - written < 2048); // only what nobody vouched for, and names
+        // One more batch, of which only the header reaches the disk.
+        put(&model, &again, 1, 200);
+        char name[SK_DISK_NAME_MAX];
+        uint64_t at = 0, number = 0;
+        for (uint64_t n = 1; n < 200; n++) {
+            if (sim_disk_file(rig.disk, segment(n)).size > 0) number = n;
+        }
+        (void)snprintf(name, sizeof name, "%s", segment(number));
+        sk_wal_close(again.wal);
+        sk_slice file = sim_disk_file(rig.disk, name);
+        uint32_t seed = sk_wal_seed(&rig.identity, number);
+        sk_wal_batch_header header;
+        for (uint64_t o = SK_WAL_HEADER_SIZE; o + SK_WAL_BATCH_HEADER_SIZE <= file.size; o += 8) {
+            if (sk_wal_batch_header_get(file.data + o, seed, &header)) at = o;
+        }
+        if (at) {
+            sim_disk_flip(rig.disk, name, at + SK_WAL_BATCH_HEADER_SIZE + 50, 0xff);
+            judge *judge = reopen(rig.disk, &model, &again, 8192);
+            assert_false(again.found.damaged);
+            assert_true(again.found.torn_bytes > 0 && judge->last >= model.count - 1);
+            sk_free(judge);
+            sk_wal_close(again.wal);
+            judge = reopen(rig.disk, &model, &again, 8192);
+            assert_int_equal(again.found.torn_bytes, 0);
+            sk_free(judge);
+            sk_wal_close(again.wal);
+        }
+        rig.wal = NULL;
+        end(&rig, &model);
+    }
+}
+
+// D25: what is kept for later is given up when somebody finds no room.
+static void D25_spares_give_way(void **state)
+{
+    rig rig;
+    model model;
+    open_new(&rig, &model, 33, 8192);
+    for (int i = 0; i < 100; i++) put(&model, &rig, 1, 500);
+    sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1] - 1);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    uint64_t used = sim_disk_used(rig.disk), spares = sk_wal_stats_of(rig.wal).spares;
+    assert_true(spares > 0);
+    sk_wal_room_wanted(rig.wal);
+    rig_drain(&rig);
+    assert_int_equal(sk_wal_stats_of(rig.wal).spares, 0);
+    assert_true(sim_disk_used(rig.disk) <= used - spares * 8192);
+    sk_wal_check(rig.wal);
+    for (int i = 0; i < 30; i++) put(&model, &rig, 1, 500);
+    sk_wal_release(rig.wal, 1, model.released[1] = model.positions[1] - 1);
+    sk_wal_flush(rig.wal);
+    rig_drain(&rig);
+    assert_true(sk_wal_stats_of(rig.wal).spares > 0); // a segment could be made: there is room again
+    rig_close(&rig);
+    struct rig again;
+    expect_whole(reopen(rig.disk, &model, &again, 8192), model.count);
+    rig.wal = again.wal;
+    end(&rig, &model);
+}
+
 // ---- Freeing ----
 
 static void D21_segments_go_when_nobody_needs_them(void **state)
@@ -634,6 +747,9 @@ int main(void)
         cmocka_unit_test(D25_a_full_disk_can_be_freed),
         cmocka_unit_test(D25_waiting_for_room),
         cmocka_unit_test(D25_a_start_on_a_full_disk),
+        cmocka_unit_test(freed_segments_become_the_next_ones),
+        cmocka_unit_test(D07_recycled_bytes_are_neither_records_nor_a_tail),
+        cmocka_unit_test(D25_spares_give_way),
         cmocka_unit_test(D21_segments_go_when_nobody_needs_them),
         cmocka_unit_test(D22_another_clusters_log_is_left_alone),
         cmocka_unit_test(a_newer_format_is_left_alone),

@@ -8,6 +8,7 @@
 //   again; an
 //             answer serves the reads of that ask and of earlier ones
 #include "base/assert.h"
+#include "protocol/quorum.h"
 #include "protocol/raft/raft.h"
 
 static sk_raft_read *read_at(const sk_raft_replica *raft, size_t i)
@@ -109,6 +110,14 @@ void sk_raft_on_read(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft_me
         .request = message->request, .peer = from->id, .boot = message->boot, .since = raft->now};
     if (raft->role != SK_RAFT_LEADER) {
         answer_read(raft, &read, SK_RAFT_REJECTED);
+        return;
+    }
+    // Its question says that after the read came it still followed this term: it counts like an answer to a round begun then.
+    uint32_t confirmed = 1u << raft->self_slot | 1u << (uint32_t)(from - raft->peers);
+    if (!from->recovering && raft->commit >= raft->term_start && sk_quorum_granted(confirmed, raft->peer_count)) {
+        read.index = raft->commit;
+        answer_read(raft, &read, 0);
+        sk_raft_active(raft); // it waits for the leader's word: the next ones come soon
         return;
     }
     if (raft->reads.count >= 2 * (size_t)raft->limits.pending_max) {
