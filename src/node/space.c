@@ -350,6 +350,7 @@ static void carry_out(sk_space *space, const sk_effect *effect)
         sk_transfer_offer(space, effect->snapshot_offered.to, effect->snapshot_offered.at_least);
         break;
     case SK_EFFECT_STATUS: on_status(space); break;
+    case SK_EFFECT_ANSWER: SK_UNREACHABLE(); // no space with a mergeable replica is opened yet
     }
 }
 

@@ -152,9 +152,9 @@ static void close_mergespace(sk_machine *machine)
 
 // ---- Mergeable ----
 
-static void identify(sk_machine *machine, uint64_t boot)
+static void identify(sk_machine *machine, uint64_t life)
 {
-    sk_mergeable_identify(&sk_mergespace_of(machine)->state, boot);
+    sk_mergeable_identify(&sk_mergespace_of(machine)->state, life);
 }
 
 static void clear_due(sk_machine *machine, uint64_t wall_ms, sk_buffer *operations)
