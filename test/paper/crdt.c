@@ -211,7 +211,7 @@ static void C02_crash_at_each_step(void **state)
     }
 }
 
-// C05: a million adds and removes of one member leave no more than one.
+// C05: adds and removes without end leave nothing behind, and never more than the last fraction of a second of them.
 static void C05_tombstones_are_bounded(void **state)
 {
     crdt_cluster c;

@@ -392,7 +392,7 @@ static inline bool crdt_next(crdt_cluster *c, sk_ns until)
     crdt_tick(c, node);
     if (sk_prng_chance(&c->prng, 1, 2)) crdt_sync_disk(c, node);
     if (node->snapshot_wanted) crdt_snapshot(c, node);
-    node->machine->ops->collect(node->machine, 20);
+    node->machine->ops->collect(node->machine, sk_prng_chance(&c->prng, 1, 2) ? 20 : 2000);
     return true;
 }
 
