@@ -71,7 +71,7 @@ static void a_write_waits_for_its_own_disk_alone(void **state)
         if (n->effects.list[i].kind == SK_EFFECT_ANSWER) answer = &n->effects.list[i];
     }
     assert_non_null(answer);
-    assert_int_equal(answer->answer.after, 1);
+    assert_int_equal(answer->answer.after, sk_crdt_of(n->replica)->number);
     assert_true(sk_slice_equal(answer->answer.reply, sk_slice_text("+OK\r\n")));
     crdt_close(&c);
 }

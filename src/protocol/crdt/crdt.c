@@ -70,7 +70,7 @@ void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *m
     sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_SEND);
     effect->send.to = to;
     effect->send.message = sk_arena_copy(&crdt->out->arena, sk_buffer_slice(&bytes));
-    effect->send.after = after;
+    effect->send.after = after > crdt->durable ? after : 0;
     effect->send.class = SK_SEND_BULK; // one queue: a report never overtakes the operations before it
     sk_buffer_deinit(&bytes);
 }
@@ -133,9 +133,10 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     crdt->now = now;
     crdt->started = true;
     sk_crdt_begin_life(crdt);
-    while (crdt->number < crdt->recovered) {
+    if (crdt->number < crdt->recovered) { // one position for all that was recovered
+        crdt->number = crdt->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);
-        effect->apply.position = ++crdt->number;
+        effect->apply.position = crdt->number;
         effect->apply.epoch = crdt->life;
     }
     crdt->durable = crdt->number;
@@ -230,9 +231,10 @@ static void on_event(sk_crdt_replica *crdt, const sk_event *event)
     case SK_EVENT_DURABLE: crdt->durable = event->durable.number; break;
     case SK_EVENT_DISK_FAILED: halt(crdt); break;
     case SK_EVENT_SNAPSHOT_TAKEN: on_snapshot(crdt, event); break;
+    case SK_EVENT_WAITING:
     case SK_EVENT_RECORDS:
     case SK_EVENT_SNAPSHOT_RECEIVED:
-    case SK_EVENT_SNAPSHOT_SENT: break; // never asked for
+    case SK_EVENT_SNAPSHOT_SENT: break; // of others: nothing waits here, and these are never asked for
     }
 }
 

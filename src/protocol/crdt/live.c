@@ -101,7 +101,7 @@ void sk_crdt_flush(sk_crdt_replica *crdt)
         sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_ANSWER);
         effect->answer.request = answer->request;
         effect->answer.reply = sk_arena_copy(&crdt->out->arena, reply);
-        effect->answer.after = crdt->number;
+        effect->answer.after = crdt->number > crdt->durable ? crdt->number : 0;
     }
     crdt->answer_count = 0;
     sk_buffer_reset(&crdt->replies, BYTES_KEPT);
