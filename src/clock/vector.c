@@ -143,15 +143,15 @@ enum sk_order sk_vector_compare(const sk_vector *a, const sk_vector *b)
 void sk_actor_write(sk_actor actor, sk_buffer *out)
 {
     sk_write_varint(out, sk_actor_node(actor));
-    sk_write_varint(out, sk_actor_boot(actor));
+    sk_write_varint(out, sk_actor_life(actor));
 }
 
 sk_actor sk_actor_read(sk_reader *reader)
 {
     uint64_t node = sk_read_varint(reader);
-    uint64_t boot = sk_read_varint(reader);
-    if (node == 0 || node > UINT16_MAX || boot == 0 || boot >> SK_ACTOR_BOOT_BITS) reader->bad = true;
-    return reader->bad ? 0 : sk_actor_make((uint32_t)node, boot);
+    uint64_t life = sk_read_varint(reader);
+    if (node == 0 || node > UINT16_MAX || life == 0 || life >> SK_ACTOR_LIFE_BITS) reader->bad = true;
+    return reader->bad ? 0 : sk_actor_make((uint32_t)node, life);
 }
 
 void sk_dot_write(sk_dot dot, sk_buffer *out)

@@ -1,12 +1,12 @@
 // Version vectors: what has been seen of whom, and what happened before what.
 //
-//   actor    a node in one of its lives: (node, boot). Every start of a node is a new actor, so what a lost disk or a restored
-//            backup forgot can never be numbered again.
+//   actor    a node in one of its lives: (node, life). Every start of a node is a new life with a greater number, so what a lost disk
+//            or a restored backup forgot is never numbered again.
 //   dot      (actor, counter): one change. An actor's counters are 1, 2, 3, ...
 //   vector   actor -> counter: of each actor, all changes up to the counter.
 //
-// Retirement. Lives pile up. Once nobody will ever hear anything new of a node's lives up to boot b, one entry
-// (node, b) -> SK_RETIRED stands for all of them: "everything of these has been seen".
+// Retirement. Lives pile up. Once nobody will ever hear anything new of a node's lives up to one, one entry
+// (node, life) -> SK_RETIRED stands for all of them: "everything of these has been seen".
 //
 // Invariants (sk_vector_check): actors strictly ascend; counters are not 0; a retired entry is the first of its node.
 #ifndef SK_CLOCK_VECTOR_H
@@ -16,24 +16,24 @@
 #include "base/bytes.h"
 #include "wire/codec.h"
 
-typedef uint64_t sk_actor; // node in the upper 16 bits, boot below; 0 is nobody
-enum { SK_ACTOR_BOOT_BITS = 48 };
+typedef uint64_t sk_actor; // node in the upper 16 bits, life below; 0 is nobody
+enum { SK_ACTOR_LIFE_BITS = 48 };
 #define SK_RETIRED     UINT64_MAX
 #define SK_COUNTER_MAX ((uint64_t)1 << 56) // an honest actor never comes here
 
-static inline sk_actor sk_actor_make(uint32_t node, uint64_t boot)
+static inline sk_actor sk_actor_make(uint32_t node, uint64_t life)
 {
-    return (uint64_t)node << SK_ACTOR_BOOT_BITS | boot;
+    return (uint64_t)node << SK_ACTOR_LIFE_BITS | life;
 }
 
 static inline uint32_t sk_actor_node(sk_actor actor)
 {
-    return (uint32_t)(actor >> SK_ACTOR_BOOT_BITS);
+    return (uint32_t)(actor >> SK_ACTOR_LIFE_BITS);
 }
 
-static inline uint64_t sk_actor_boot(sk_actor actor)
+static inline uint64_t sk_actor_life(sk_actor actor)
 {
-    return actor & (((uint64_t)1 << SK_ACTOR_BOOT_BITS) - 1);
+    return actor & (((uint64_t)1 << SK_ACTOR_LIFE_BITS) - 1);
 }
 
 typedef struct sk_dot {
@@ -72,14 +72,14 @@ bool sk_vector_covers(const sk_vector *vector, const sk_vector *other); // nothi
 enum sk_order { SK_ORDER_EQUAL, SK_ORDER_BEFORE, SK_ORDER_AFTER, SK_ORDER_CONCURRENT };
 enum sk_order sk_vector_compare(const sk_vector *a, const sk_vector *b); // BEFORE: a is less than b
 
-// As bytes: varint count; per entry node, boot and counter as varints (a retired entry's counter is 0). Equal vectors have equal bytes.
+// As bytes: varint count; per entry node, life and counter as varints (a retired entry's counter is 0). Equal vectors have equal bytes.
 void sk_vector_write(const sk_vector *vector, sk_buffer *out);
 // Replaces `out`. What breaks an invariant, has a counter above SK_COUNTER_MAX or more than `count_max`
 // entries makes the reader bad.
 void sk_vector_read(sk_vector *out, sk_reader *reader, size_t count_max);
 void sk_vector_check(const sk_vector *vector);
 
-// One actor and one dot, for other layouts. A dot that no honest actor made (counter 0 or beyond SK_COUNTER_MAX, node or boot 0) is bad.
+// One actor and one dot, for other layouts. A dot that no honest actor made (counter 0 or beyond SK_COUNTER_MAX, node or life 0) is bad.
 void sk_actor_write(sk_actor actor, sk_buffer *out);
 sk_actor sk_actor_read(sk_reader *reader);
 void sk_dot_write(sk_dot dot, sk_buffer *out);

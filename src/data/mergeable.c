@@ -46,9 +46,9 @@ void sk_mergeable_deinit(sk_mergeable *state)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
 }
 
-void sk_mergeable_identify(sk_mergeable *state, uint64_t boot)
+void sk_mergeable_identify(sk_mergeable *state, uint64_t life)
 {
-    state->self = sk_actor_make(state->node, boot);
+    state->self = sk_actor_make(state->node, life);
     SK_ASSERT(sk_vector_get(&state->seen, state->self) == 0);
 }
 

@@ -71,7 +71,7 @@ typedef struct sk_mergeable {
 void sk_mergeable_init(sk_mergeable *state, uint32_t node, uint64_t drift_max_ms);
 void sk_mergeable_deinit(sk_mergeable *state);
 // Who makes changes here: a life of the node that has made none yet, anywhere.
-void sk_mergeable_identify(sk_mergeable *state, uint64_t boot);
+void sk_mergeable_identify(sk_mergeable *state, uint64_t life);
 
 // ---- Reading ----
 

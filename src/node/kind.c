@@ -1,8 +1,10 @@
 #include "node/kind.h"
 
 #include "node/catalogue_machine.h"
+#include "redis/command.h"
+#include "redis/mergespace.h"
 
-static sk_machine *open_keyspace(void)
+static sk_machine *open_keyspace(sk_node_id node, sk_slice options)
 {
     return sk_keyspace_open(&(sk_keyspace_limits){0});
 }
@@ -41,16 +43,77 @@ static const sk_space_kind raft_kind = {
     .reads = SK_READS_LINEARIZABLE,
 };
 
+// ---- crdt ----
+
+enum { OPTION_WORDS_MAX = 128 };
+static const uint64_t drift_max_ms = 500; // of stamps; decides no outcome (clock/hlc.h)
+
+// One option's place in `out`. False: no such option or value.
+static bool take_option(sk_mergespace_options *out, sk_slice name, sk_slice value)
+{
+    if (sk_slice_equal_nocase(name, "register")) {
+        out->multi_value = sk_slice_equal_nocase(value, "mv");
+        return out->multi_value || sk_slice_equal_nocase(value, "lww");
+    }
+    if (!sk_slice_equal_nocase(name, "counter")) return false;
+    out->grow_only = sk_slice_equal_nocase(value, "g");
+    return out->grow_only || sk_slice_equal_nocase(value, "pn");
+}
+
+static sk_machine *open_mergespace(sk_node_id node, sk_slice options)
+{
+    sk_mergespace_options taken = {.node = node, .drift_max_ms = drift_max_ms};
+    sk_slice words[OPTION_WORDS_MAX];
+    int count = options.size ? sk_command_decode(options, words, OPTION_WORDS_MAX) : 0;
+    for (int i = 0; i + 1 < count; i += 2) (void)take_option(&taken, words[i], words[i + 1]);
+    return sk_mergespace_open(&taken);
+}
+
+static sk_keyspace_facts mergespace_facts(const sk_machine *machine)
+{
+    sk_mergespace_facts facts = sk_mergespace_facts_of(machine);
+    return (sk_keyspace_facts){.keys = facts.keys, .expires = facts.expires, .bytes = facts.bytes};
+}
+
+static const char *crdt_durability_refused(enum sk_durability durability)
+{
+    return durability == SK_DURABILITY_ALWAYS ? NULL : "crdt spaces answer when this node has the write on disk, so far. Use DURABILITY always";
+}
+
+static const char *crdt_option_refused(sk_slice name, sk_slice value)
+{
+    sk_mergespace_options ignored = {0};
+    if (take_option(&ignored, name, value)) return NULL;
+    return "a crdt space has the options register (lww or mv), counter (pn or g) and memory-max";
+}
+
+static const sk_space_kind crdt_kind = {
+    .protocol = &sk_crdt,
+    .promise = "strong eventual: every node takes writes at once; nodes that have seen the same writes show the same",
+    .writable = "this node",
+    .open = open_mergespace,
+    .facts = mergespace_facts,
+    .set_memory_max = sk_mergespace_set_memory_max,
+    .durability_refused = crdt_durability_refused,
+    .option_refused = crdt_option_refused,
+    .reads = SK_READS_LOCAL,
+};
+
+static sk_machine *open_catalogue(sk_node_id node, sk_slice options)
+{
+    return sk_catalogue_machine_open();
+}
+
 const sk_space_kind sk_space_kind_system = {
     .protocol = &sk_raft,
     .promise = "linearizable",
     .writable = "a majority of the nodes",
-    .open = sk_catalogue_machine_open,
+    .open = open_catalogue,
     .facts = sk_catalogue_machine_facts,
     .reads = SK_READS_LINEARIZABLE,
 };
 
-static const sk_space_kind *const kinds[] = {&raft_kind};
+static const sk_space_kind *const kinds[] = {&raft_kind, &crdt_kind};
 
 const sk_space_kind *sk_space_kind_find(sk_slice name)
 {

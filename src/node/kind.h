@@ -14,8 +14,9 @@ typedef struct sk_space_kind {
     const sk_protocol *protocol;
     const char *promise;  // one line for people
     const char *writable; // what a write needs, for people
-    // An empty machine. Closed through its ops.
-    sk_machine *(*open)(void);
+    // An empty machine. Closed through its ops. `options` as the catalogue keeps them (sk_command_encode of names and values), all of
+    // them accepted by option_refused.
+    sk_machine *(*open)(sk_node_id node, sk_slice options);
     sk_keyspace_facts (*facts)(const sk_machine *machine);
     bool (*has_prefix)(const sk_machine *machine, sk_slice prefix); // a key that begins so? (the default space's kind)
     void (*set_memory_max)(sk_machine *machine, uint64_t bytes); // logical bytes; 0: no bound

@@ -28,6 +28,7 @@ static bool honoured(const sk_space *space, const sk_command *command, size_t ar
 {
     const sk_protocol *protocol = space->protocol;
     if (protocol->read_modify_write && protocol->multi_key) return true;
+    if (protocol->mergeable) return true; // its machine knows better: INCR reads and writes too, and merges
     uint32_t needs = sk_command_needs(command, argc, argv);
     if ((needs & SK_COMMAND_RMW) && !protocol->read_modify_write) {
         refuse_need(command, "to read and write in one step", space, refusal);

@@ -59,7 +59,8 @@ void sk_snapshot_head_take(sk_snapshot_head *head, sk_space *space)
     sk_rules_deinit(&space->rules);
     space->rules = head->rules;
     head->rules = (sk_rules){0};
-    if (space->kind->set_memory_max) space->kind->set_memory_max(space->machine, space->rules.memory_max);
+    if (space->kind->set_memory_max && !space->protocol->mergeable)
+        space->kind->set_memory_max(space->machine, space->rules.memory_max);
     sk_spaces_look(space->node);
 }
 

@@ -46,7 +46,7 @@ void sk_space_rename(sk_space *space, const char *name)
     space->name = copy_text(name);
 }
 
-sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind)
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind, sk_slice options)
 {
     sk_space *space = sk_alloc_zeroed(sizeof *space);
     space->node = node;
@@ -54,7 +54,7 @@ sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_s
     space->name = copy_text(name);
     space->kind = kind;
     space->protocol = kind->protocol;
-    space->machine = kind->open();
+    space->machine = kind->open(node->identity.node, options);
     space->snapshot.space = id;
     sk_ring_init(&space->marks, sizeof(mark));
     sk_ring_init(&space->held, sizeof(held_send));
@@ -88,7 +88,9 @@ void sk_space_open_replica(sk_space *space, bool first_choice)
                       .first_choice = first_choice,
                       .recovery = {.snapshot_position = space->snapshot.position,
                                    .snapshot_epoch = space->snapshot.epoch},
-                      .now = node->now};
+                      .now = node->now,
+                      .wall_ms = sk_node_wall_ms(node),
+                      .machine = space->machine->mergeable ? space->machine : NULL};
     space->replica = space->protocol->open(&setup);
 }
 
@@ -114,6 +116,7 @@ void sk_space_close(sk_space *space)
     sk_ring_deinit(&space->marks);
     drop_messages(&space->held);
     drop_messages(&space->own);
+    sk_answers_deinit(space);
     sk_sessions_deinit(&space->sessions);
     sk_origin_deinit(&space->origin);
     sk_reads_deinit(&space->reads);
@@ -272,7 +275,8 @@ static void execute(sk_space *space, const sk_effect *effect, const sk_envelope 
 
 static void on_apply(sk_space *space, const sk_effect *effect)
 {
-    SK_ASSERT(effect->apply.position == space->applied + 1);
+    // A mergeable replica's positions only say how far its log goes: after recovery one stands for all.
+    SK_ASSERT(effect->apply.position == space->applied + 1 || (space->protocol->mergeable && effect->apply.position > space->applied));
     space->applied = effect->apply.position;
     space->applied_epoch = effect->apply.epoch;
     space->applies++;
@@ -337,6 +341,12 @@ static void on_status(sk_space *space)
     for (size_t i = 0; i < SK_FOUNDERS_MAX; i++) space->origins[i].accept = 0;
 }
 
+static void on_answer(sk_space *space, const sk_effect *effect)
+{
+    uint64_t number = effect->answer.request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
+    sk_answers_hold(space, effect->answer.after, number, effect->answer.reply);
+}
+
 static void carry_out(sk_space *space, const sk_effect *effect)
 {
     switch (effect->kind) {
@@ -351,6 +361,7 @@ static void carry_out(sk_space *space, const sk_effect *effect)
         sk_transfer_offer(space, effect->snapshot_offered.to, effect->snapshot_offered.at_least);
         break;
     case SK_EFFECT_STATUS: on_status(space); break;
+    case SK_EFFECT_ANSWER: on_answer(space, effect); break;
     }
 }
 
@@ -370,6 +381,7 @@ static void step_once(sk_space *space, sk_event *event)
     SK_ASSERT(!space->node->stepping); // effects are the node's: no step within a step, of whichever space
     space->node->stepping = true;
     event->now = space->node->now;
+    if (space->protocol->mergeable) event->wall_ms = sk_node_wall_ms(space->node);
     sk_effects_reset(&space->node->effects);
     space->protocol->step(space->replica, event, &space->node->effects);
     for (size_t i = 0; i < space->node->effects.count; i++) {
@@ -427,6 +439,7 @@ void sk_space_durable(sk_space *space, uint64_t sequence)
         sk_free(held.message);
     }
     sk_space_step(space, (sk_event){.kind = SK_EVENT_DURABLE, .durable.number = number});
+    sk_answers_release(space);
 }
 
 void sk_space_disk_failed(sk_space *space, int error)
@@ -459,17 +472,54 @@ static void stamp(sk_space *space, sk_envelope *envelope)
     clock->proposed_offset_known = true;
 }
 
+static uint64_t request_of(const sk_envelope *envelope)
+{
+    uint64_t boot_bits = envelope->boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
+    return ((uint64_t)envelope->origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | envelope->number;
+}
+
+// A mergeable space's request runs on this node's replica; nobody forwards one. Its rules are this node's own: the catalogue sees to
+// it that every node comes to have them.
+static void run_here(sk_space *space, const sk_envelope *envelope)
+{
+    SK_ASSERT(envelope->origin == space->node->identity.node);
+    uint64_t elsewhere = 0;
+    if (envelope->flags & SK_ENVELOPE_CONTROL) {
+        sk_rules_apply(space, envelope->command);
+        sk_answers_hold(space, 0, envelope->number, sk_slice_text("+OK\r\n"));
+        sk_spaces_look(space->node);
+        return;
+    }
+    if (sk_rules_guard(&space->rules, envelope->routing))
+        elsewhere = sk_rules_turn_away(&space->rules, envelope->routing, envelope->command);
+    if (elsewhere) {
+        space->turned_away++;
+        sk_buffer_reset(&space->reply, REPLY_BYTES_KEPT);
+        sk_verdict_write(&space->reply, &(sk_verdict){.kind = SK_VERDICT_AGAIN, .version = elsewhere});
+        sk_answers_hold(space, 0, envelope->number, sk_buffer_slice(&space->reply));
+        return;
+    }
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
+                                    .submit = {.request = request_of(envelope),
+                                               .command = envelope->command,
+                                               .seed = sk_prng_next(&space->node->prng),
+                                               .resp = envelope->flags & SK_ENVELOPE_RESP3 ? 3 : 2}});
+}
+
 void sk_space_order(sk_space *space, sk_envelope *envelope)
 {
     SK_ASSERT(envelope->number < (uint64_t)1 << SUBMIT_NUMBER_BITS);
+    if (space->protocol->mergeable) {
+        run_here(space, envelope);
+        return;
+    }
     if (envelope->origin) envelope->flags |= SK_ENVELOPE_ORIGIN;
     if (envelope->routing) envelope->flags |= SK_ENVELOPE_ROUTED;
     sk_space_clock before = space->clock;
     stamp(space, envelope);
     sk_buffer_reset(&space->envelope, REPLY_BYTES_KEPT);
     sk_envelope_write(&space->envelope, envelope);
-    uint64_t boot_bits = envelope->boot & (((uint64_t)1 << SUBMIT_BOOT_BITS) - 1);
-    uint64_t request = ((uint64_t)envelope->origin << SUBMIT_BOOT_BITS | boot_bits) << SUBMIT_NUMBER_BITS | envelope->number;
+    uint64_t request = request_of(envelope);
     space->refused = 0;
     sk_space_step(space, (sk_event){.kind = SK_EVENT_SUBMIT,
                                     .submit = {.request = request, .command = sk_buffer_slice(&space->envelope)}});
@@ -509,7 +559,7 @@ static void advance_clock(sk_space *space)
 
 void sk_space_context(const sk_space *space, uint8_t resp, sk_command_context *out)
 {
-    *out = (sk_command_context){.clock_ms = space->clock.applied_ms,
+    *out = (sk_command_context){.clock_ms = space->protocol->mergeable ? sk_node_wall_ms(space->node) : space->clock.applied_ms,
                                 .wall_offset_ms = space->clock.wall_offset_ms,
                                 .seed = sk_prng_next(&space->node->prng),
                                 .resp = resp};
@@ -537,6 +587,7 @@ void sk_space_turn(sk_space *space)
     for (int i = 0; i < TICKS_A_TURN_MAX && space->protocol->deadline(space->replica) <= space->node->now; i++) {
         sk_space_step(space, (sk_event){.kind = SK_EVENT_TICK});
     }
+    sk_answers_release(space);
     space->status = space->protocol->status(space->replica);
     release_log(space);
     sk_forward_flush(space);
@@ -550,6 +601,7 @@ static sk_ns earlier(sk_ns a, sk_ns b)
 sk_ns sk_space_deadline(sk_space *space)
 {
     if (space->closing) return SK_NEVER;
+    if (sk_answers_ready(space)) return space->node->now;
     sk_ns at = space->protocol->deadline(space->replica);
     at = earlier(at, sk_origin_deadline(space));
     at = earlier(at, sk_reads_deadline(space));

@@ -12,6 +12,7 @@
 #define SK_NODE_SPACE_H
 
 #include "base/ring.h"
+#include "node/answers.h"
 #include "node/envelope.h"
 #include "node/forward.h"
 #include "node/kind.h"
@@ -61,6 +62,7 @@ struct sk_space {
     sk_ring marks; // persisted, not yet durable
     sk_ring held;  // sends waiting for durability
     sk_ring own;   // messages to ourselves
+    sk_ring answers; // answers.h
     sk_list fetches; // reads of the log under way
     uint64_t durable_number;
     uint64_t released;
@@ -87,7 +89,7 @@ struct sk_space {
 };
 
 // `name` is copied.
-sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind);
+sk_space *sk_space_open(sk_node *node, uint32_t id, const char *name, const sk_space_kind *kind, sk_slice options);
 void sk_space_rename(sk_space *space, const char *name);
 // Recovery, in this order: sk_snapshot_job_restore, open the replica, every record, start.
 void sk_space_open_replica(sk_space *space, bool first_choice); // see sk_setup

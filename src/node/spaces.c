@@ -32,6 +32,12 @@ static void add(sk_node *node, sk_space *space)
     renumber(node, at);
 }
 
+// A bound that decides outcomes is in the log of an ordered space. In a mergeable one every node decides for itself: by the catalogue.
+static void take_limit(sk_space *space, const sk_space_record *record)
+{
+    if (space->protocol->mergeable) space->kind->set_memory_max(space->machine, record->memory_max);
+}
+
 static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
 {
     const sk_space_kind *kind = sk_space_kind_find(sk_slice_text(record->protocol));
@@ -40,10 +46,11 @@ static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
                record->name, record->protocol);
         return NULL;
     }
-    sk_space *space = sk_space_open(node, record->id, record->name, kind);
+    sk_space *space = sk_space_open(node, record->id, record->name, kind, record->options);
     sk_buffer_append_slice(&space->prefix, record->prefix);
     space->read_mode = record->reads ? record->reads : kind->reads;
     space->number = record->number;
+    take_limit(space, record);
     add(node, space);
     return space;
 }
@@ -71,8 +78,8 @@ static void remove_leftovers(sk_node *node)
 
 void sk_spaces_at_start(sk_node *node)
 {
-    add(node, sk_space_open(node, SK_SPACE_SYSTEM, "system", &sk_space_kind_system));
-    add(node, sk_space_open(node, SK_SPACE_DEFAULT, "default", sk_space_kind_find(sk_slice_text("raft"))));
+    add(node, sk_space_open(node, SK_SPACE_SYSTEM, "system", &sk_space_kind_system, (sk_slice){0}));
+    add(node, sk_space_open(node, SK_SPACE_DEFAULT, "default", sk_space_kind_find(sk_slice_text("raft")), (sk_slice){0}));
     node->spaces[SK_SPACE_DEFAULT]->number = 1;
     const sk_catalogue *known = &node->roster.known;
     for (size_t i = 0; i < known->count; i++) {
@@ -94,7 +101,7 @@ sk_space *sk_spaces_found_in_log(sk_node *node, uint32_t id)
     node->roster.damaged = true;
     char name[SK_SPACE_NAME_MAX + 1];
     snprintf(name, sizeof name, "space-%u", id); // until the catalogue says its name
-    sk_space *space = sk_space_open(node, id, name, sk_space_kind_find(sk_slice_text("raft")));
+    sk_space *space = sk_space_open(node, id, name, sk_space_kind_find(sk_slice_text("raft")), (sk_slice){0});
     add(node, space);
     if (sk_snapshot_job_restore(space))
         sk_log(node->sink, SK_LOG_ERROR, "msg=\"snapshot damaged and set aside: refilling from peers\" space=%s", space->name);
@@ -208,6 +215,7 @@ static void learn(sk_node *node)
         space->read_mode = record->reads ? record->reads : space->kind->reads;
         space->number = record->number;
         if (space->id < SK_SPACE_FIRST_ID) continue;
+        take_limit(space, record);
         sk_space_rename(space, record->name);
         sk_buffer_clear(&space->prefix);
         sk_buffer_append_slice(&space->prefix, record->prefix);

@@ -69,8 +69,8 @@ typedef struct sk_machine_ops {
 typedef struct sk_machine_walk sk_machine_walk;
 
 typedef struct sk_mergeable_ops {
-    // Once, after restore and recovery: the node's present life, in which nothing was changed yet.
-    void (*identify)(sk_machine *machine, uint64_t boot);
+    // After restore and recovery: the node's present life, in which nothing was changed yet.
+    void (*identify)(sk_machine *machine, uint64_t life);
     // Runs a command that may change something, at once: appends one reply, and the operations if there are any. The context's clock plus
     // its offset is this node's wall time.
     void (*prepare)(sk_machine *machine, const sk_command_context *context, sk_slice command, sk_buffer *reply,

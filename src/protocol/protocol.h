@@ -21,6 +21,7 @@
 //    refuse(SK_ENOTLEADER)        certainly not ordered, nor will it be
 //    refuse(SK_EBUSY)             certainly not ordered: a bounded queue is full
 //    refuse(SK_EUNKNOWN)          the replica lost its office with it in flight: it may yet be ordered
+//    answer                       a mergeable replica ran it on its machine inside step: the reply, and what must be durable first
 // Life of a read: exactly one of query(request, position), to be run on the machine as soon as `position` is applied
 // (it always is when the effect is emitted), or refuse(SK_ENOTLEADER | SK_EBUSY): it may be asked again.
 //
@@ -34,6 +35,7 @@
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/time.h"
+#include "protocol/machine.h"
 #include "wire/record.h"
 
 typedef uint32_t sk_node_id; // 1 ... SK_NODE_ID_MAX; 0 is nobody
@@ -64,6 +66,7 @@ enum sk_event_kind {
 typedef struct sk_event {
     enum sk_event_kind kind;
     sk_ns now; // never less than in the event before
+    uint64_t wall_ms; // this node's wall time, since 1970, for better or worse: only mergeable replicas look at it
     union {
         struct { // the link to a peer came up or went down; a fresh round trip may come with `up` repeated
             sk_node_id peer;
@@ -77,6 +80,8 @@ typedef struct sk_event {
         struct { // request: the node's own number for it, not 0, not reused while in flight
             uint64_t request;
             sk_slice command;
+            uint64_t seed; // for a mergeable replica's machine: what chooses at random, and the form of the reply
+            uint8_t resp;
         } submit;
         struct {
             uint64_t request;
@@ -119,6 +124,7 @@ enum sk_effect_kind {
     SK_EFFECT_SNAPSHOT_WANTED,
     SK_EFFECT_SNAPSHOT_OFFERED,
     SK_EFFECT_STATUS,
+    SK_EFFECT_ANSWER,
 };
 
 enum sk_send_class {
@@ -158,6 +164,11 @@ typedef struct sk_effect {
             int why;
             sk_node_id leader;
         } refuse;
+        struct {
+            uint64_t request;
+            sk_slice reply;
+            uint64_t after;
+        } answer;
         struct { // a peer needs more than the log holds: stream it the newest snapshot, which is at least `at_least`
             sk_node_id to;
             uint64_t at_least;
@@ -244,6 +255,8 @@ typedef struct sk_setup {
     sk_recovery recovery;
     bool first_choice; // a new replica that had better lead: it stands as soon as the others can be there (no promise, no right)
     sk_ns now;
+    uint64_t wall_ms;    // as in events
+    sk_machine *machine; // a mergeable replica's, as restored from the snapshot; others have none
 } sk_setup;
 
 // ---- The protocol ----
@@ -257,6 +270,8 @@ typedef struct sk_protocol {
     bool total_order;
     bool read_modify_write;
     bool multi_key;
+    // Runs commands on its machine inside step, on every node, and merges what others ran (machine.h): submits end in answers.
+    bool mergeable;
 
     // A replica from the founding configuration and what recovery found. Never NULL.
     sk_replica *(*open)(const sk_setup *setup);
@@ -280,6 +295,7 @@ typedef struct sk_protocol {
 } sk_protocol;
 
 extern const sk_protocol sk_raft;
+extern const sk_protocol sk_crdt;
 
 // The table of protocols: NULL when there is none of that name.
 const sk_protocol *sk_protocol_find(const char *name);

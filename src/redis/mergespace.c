@@ -152,9 +152,9 @@ static void close_mergespace(sk_machine *machine)
 
 // ---- Mergeable ----
 
-static void identify(sk_machine *machine, uint64_t boot)
+static void identify(sk_machine *machine, uint64_t life)
 {
-    sk_mergeable_identify(&sk_mergespace_of(machine)->state, boot);
+    sk_mergeable_identify(&sk_mergespace_of(machine)->state, life);
 }
 
 static void clear_due(sk_machine *machine, uint64_t wall_ms, sk_buffer *operations)
@@ -295,10 +295,16 @@ sk_machine *sk_mergespace_open(const sk_mergespace_options *options)
     return &space->machine;
 }
 
+void sk_mergespace_set_memory_max(sk_machine *machine, uint64_t bytes)
+{
+    sk_mergespace_of(machine)->options.memory_max = bytes;
+}
+
 sk_mergespace_facts sk_mergespace_facts_of(const sk_machine *machine)
 {
     const sk_mergeable *state = &mergespace_of_const(machine)->state;
     return (sk_mergespace_facts){.keys = state->live,
+                                 .expires = state->expiries.count,
                                  .tombstones = state->keys.count - state->live,
                                  .bytes = sk_mergeable_bytes(state),
                                  .index = state->index.count};

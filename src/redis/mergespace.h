@@ -26,8 +26,11 @@ typedef struct sk_mergespace_options {
 // A machine with an empty key space: its ops and its mergeable ops. Closed through its ops.
 sk_machine *sk_mergespace_open(const sk_mergespace_options *options);
 
+void sk_mergespace_set_memory_max(sk_machine *machine, uint64_t bytes); // logical bytes; 0: no bound
+
 typedef struct sk_mergespace_facts {
     uint64_t keys;       // that hold something
+    uint64_t expires;    // with a deadline
     uint64_t tombstones; // that are kept for what they have seen
     uint64_t bytes;
     uint64_t index;      // changes kept apart, so that differences can be told

@@ -417,6 +417,7 @@ static void cluster_process(cluster *c, member *m)
             assert_true(e->snapshot_offered.at_least > 0);
             m->offers[e->snapshot_offered.to] = e->snapshot_offered.at_least;
             break;
+        case SK_EFFECT_ANSWER: // a mergeable replica's
         case SK_EFFECT_STATUS:
             m->statuses++;
             break;

@@ -97,6 +97,7 @@ static void trace_effect(FILE *out, sk_node_id id, const sk_effect *e)
         fprintf(out, "snapshot offered to %u at least %llu", e->snapshot_offered.to,
                 (unsigned long long)e->snapshot_offered.at_least);
         break;
+    case SK_EFFECT_ANSWER:
     case SK_EFFECT_STATUS:
         fprintf(out, "status");
         break;
