@@ -9,6 +9,7 @@
 #include "base/ring.h"
 #include "sim/answer.h"
 #include "sim/checks.h"
+#include "sim/chronicle.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
 #include "sim/request.h"
@@ -133,7 +134,11 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     SK_TRACE(&clients->world->trace,
              "client %" PRIu32 " asks %" PRIu32 ": #%zu %s %s (value %" PRIu64 ", expects %" PRIu64 ")", one->id,
              one->connection->to, index + 1, sk_request_verb(op.kind), name, op.value, op.expect);
+    if (clients->world->chronicle)
+        clients->connections.event = sk_chronicle_ask(clients->world->chronicle, one->id, one->connection->to, "#%zu %s %s",
+                                                      index + 1, sk_request_verb(op.kind), name);
     send_bytes(clients, one, sk_buffer_slice(&bytes));
+    clients->connections.event = 0;
     sk_buffer_deinit(&bytes);
 }
 
@@ -231,6 +236,7 @@ static void work(sk_clients *clients, client *one)
     sk_world *world = clients->world;
     uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, world->swarm.pipeline_max);
     if (one->waiting.count >= depth) return;
+    if (world->swarm.operations_end && clients->history.count >= world->swarm.operations_max) return;
     if (depth > 1) sk_world_count(world, SK_FAULT_CLIENT_PIPELINE);
     sk_request_padding padding = padding_of(clients);
     while (one->waiting.count < depth) {
@@ -266,6 +272,8 @@ static void on_client(sk_clients *clients, client *one)
     sk_world *world = clients->world;
     if (too_late(clients, one)) {
         SK_TRACE(&world->trace, "client %" PRIu32 " gives up waiting for %" PRIu32, one->id, one->preferred);
+        if (world->chronicle)
+            sk_chronicle_client(world->chronicle, one->id, "gives up waiting for n%" PRIu32, one->preferred);
         if (world->swarm.fault[SK_FAULT_CLIENT_TIMEOUT]) sk_world_count(world, SK_FAULT_CLIENT_TIMEOUT);
         leave(clients, one, true);
         if (sk_prng_chance(&clients->prng, 1, 2))
@@ -365,6 +373,15 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
 }
 
+static void chronicle_answer(const sk_clients *clients, const client *one, const sk_operation *op)
+{
+    static const char *const outcomes[] = {"odd", "ok", "refused", "unknown"};
+    char name[SK_KEY_NAME_MAX];
+    sk_keys_name(&clients->keys, op->key, name);
+    sk_chronicle_client(clients->world->chronicle, one->id, "#%zu of %s: %s %" PRIu64,
+                        (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
+}
+
 static void on_answer(sk_clients *clients, client *one, sk_answer answer)
 {
     sk_world *world = clients->world;
@@ -379,7 +396,9 @@ static void on_answer(sk_clients *clients, client *one, sk_answer answer)
     sk_operation *op = &clients->history.list[index];
     alter_answer(clients, op, &answer);
     char problem[160];
-    if (!sk_answer_settle(&answer, op, problem, sizeof problem)) {
+    bool settled = sk_answer_settle(&answer, op, problem, sizeof problem);
+    if (world->chronicle) chronicle_answer(clients, one, op);
+    if (!settled) {
         sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 ", operation #%zu: %s", one->id, index + 1,
                       problem);
         return;
@@ -405,6 +424,8 @@ static void on_reply(sk_clients *clients, const sk_parcel *parcel)
     if (!connection || !connection->client_open) return;
     client *one = &clients->list[connection->client];
     SK_ASSERT(one->connection == connection);
+    sk_chronicle *chronicle = clients->world->chronicle;
+    if (chronicle) sk_chronicle_arrive(chronicle, connection->to, one->id, false, parcel->event);
     sk_buffer_append(&connection->replies, parcel->bytes, parcel->size);
     for (;;) {
         sk_answer answer;
@@ -435,8 +456,13 @@ static void on_request(sk_clients *clients, const sk_parcel *parcel)
 
 static void take_output(sk_clients *clients, sk_connection *connection, sk_buffer *out, size_t size)
 {
+    sk_chronicle *chronicle = clients->world->chronicle;
+    if (chronicle && size)
+        clients->connections.event =
+            sk_chronicle_reply(chronicle, connection->to, connection->client, sk_slice_make(out->data, size));
     sk_connection_send(&clients->connections, connection, false, sk_slice_make(out->data, size), false,
                        draw_delay(clients));
+    clients->connections.event = 0;
     sk_buffer_consume(out, size);
 }
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "sim/checks.h"
+#include "sim/chronicle.h"
 #include "sim/clients.h"
 #include "sim/network.h"
 #include "sim/trace_tla.h"
@@ -116,6 +117,7 @@ void sk_computer_turn(sk_computer *computer)
     computer->turning = false;
     sk_trace_mix(&world->trace, SK_WORLD_TURN, computer->id, wake);
     watch_disk(computer);
+    if (world->chronicle) sk_chronicle_look(world->chronicle, computer);
     sk_checks_turn(world->checks, computer);
     if (world->tla) sk_trace_tla_look(world->tla, computer, false);
     if (wake != SK_NEVER) {
@@ -339,6 +341,9 @@ void sk_computer_start(sk_computer *computer)
     if (error) {
         SK_TRACE(&world->trace, "node %" PRIu32 " cannot start: %s %s", computer->id, sk_error_name(error),
                  problem);
+        if (world->chronicle)
+            sk_chronicle_node(world->chronicle, computer->id, SK_TOPIC_DEATH, "cannot start: %s %s", sk_error_name(error),
+                              problem);
         computer->node = NULL;
         if (sim_disk_halted(computer->platter))
             sim_disk_crash(computer->platter);
@@ -351,6 +356,11 @@ void sk_computer_start(sk_computer *computer)
     SK_TRACE(&world->trace, "node %" PRIu32 " starts, boot %" PRIu64, computer->id,
              sk_node_identity(computer->node)->boot);
     if (world->tla) sk_trace_tla_look(world->tla, computer, true);
+    if (world->chronicle) {
+        sk_chronicle_node(world->chronicle, computer->id, SK_TOPIC_LIFE, "starts, boot %" PRIu64,
+                          sk_node_identity(computer->node)->boot);
+        sk_chronicle_look(world->chronicle, computer);
+    }
     computer->paused = computer->stopping = false;
     computer->turn_at = computer->disk_at = SK_NEVER;
     turn_by(computer, world->now + sim_disk_run_cost(computer->platter));
@@ -380,6 +390,8 @@ void sk_computer_kill(sk_computer *computer, bool power)
     if (!computer->node) return;
     SK_ASSERT(!computer->turning);
     SK_TRACE(&world->trace, "node %" PRIu32 " %s", computer->id, power ? "loses power" : "is killed");
+    if (world->chronicle)
+        sk_chronicle_node(world->chronicle, computer->id, SK_TOPIC_DEATH, power ? "loses power" : "is killed");
     sk_trace_mix(&world->trace, SK_WORLD_RESTART, computer->id, power);
     sk_computer_note_held(computer);
     if (power)
@@ -415,6 +427,9 @@ void sk_computer_pause(sk_computer *computer, sk_ns length)
     computer->pauses++;
     SK_TRACE(&computer->world->trace, "node %" PRIu32 " is paused for %" PRIu64 " ms", computer->id,
              length / SK_MS);
+    if (computer->world->chronicle)
+        sk_chronicle_node(computer->world->chronicle, computer->id, SK_TOPIC_DEATH, "is paused for %" PRIu64 " ms",
+                          length / SK_MS);
     sk_world_push(computer->world, computer->world->now + length, SK_WORLD_RESUME, computer->id, 0,
                   computer->pauses, NULL);
 }
@@ -424,6 +439,8 @@ void sk_computer_resume(sk_computer *computer)
     if (!computer->node || !computer->paused) return;
     computer->paused = false;
     SK_TRACE(&computer->world->trace, "node %" PRIu32 " runs again", computer->id);
+    if (computer->world->chronicle)
+        sk_chronicle_node(computer->world->chronicle, computer->id, SK_TOPIC_LIFE, "runs again");
     sk_computer_input(computer);
     computer->disk_at = SK_NEVER;
     watch_disk(computer);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "sim/chronicle.h"
 #include "sim/computer.h"
 
 void sk_connections_init(sk_connections *connections, sk_world *world)
@@ -55,7 +56,7 @@ void sk_connection_send(sk_connections *connections, sk_connection *connection, 
                         bool end, sk_ns delay)
 {
     sk_parcel *parcel = sk_alloc(sizeof *parcel + bytes.size);
-    *parcel = (sk_parcel){.connection = connection->number, .end = end, .size = bytes.size};
+    *parcel = (sk_parcel){.connection = connection->number, .end = end, .event = connections->event, .size = bytes.size};
     if (bytes.size) memcpy(parcel->bytes, bytes.data, bytes.size);
     sk_ns *last = to_node ? &connection->last_request : &connection->last_reply;
     sk_ns time = connections->world->now + delay;
@@ -123,6 +124,8 @@ void sk_connection_arrive(sk_connections *connections, sk_connection *connection
     if (!connection->refused && !sk_computer_up(computer)) {
         reset(connections, connection);
     } else if (!connection->refused) {
+        sk_chronicle *chronicle = connections->world->chronicle;
+        if (chronicle) sk_chronicle_arrive(chronicle, connection->to, connection->client, true, parcel->event);
         sk_buffer_append(&connection->input, parcel->bytes, parcel->size);
         sk_connection_feed(connections, connection);
     }

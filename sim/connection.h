@@ -26,6 +26,7 @@ typedef struct sk_connection {
 typedef struct sk_parcel {
     uint64_t connection;
     bool end;
+    uint32_t event; // chronicle: its SEND; 0: none
     size_t size;
     uint8_t bytes[];
 } sk_parcel;
@@ -34,6 +35,7 @@ typedef struct sk_connections {
     sk_world *world;
     sk_list all;
     uint64_t count; // opened so far
+    uint32_t event; // chronicle: the SEND of what is being sent; 0: no message
 } sk_connections;
 
 void sk_connections_init(sk_connections *connections, sk_world *world);

@@ -3,7 +3,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "base/alloc.h"
+#include "sim/attempt.h"
 #include "sim/clients.h"
+#include "sim/command.h"
 #include "sim/summary.h"
 
 static FILE *tla_open(const sk_options *all, sk_world *world)
@@ -31,11 +34,12 @@ static int run_one(const sk_options *all)
 {
     uint64_t seed = all->fleet.first;
     sk_swarm swarm;
-    sk_swarm_draw(&swarm, seed, &all->fleet.wish);
+    sk_plan *plan = sk_attempt_draw(&all->fleet, seed, &all->overrides, NULL, &swarm);
     sk_swarm_print(&swarm, stdout);
     fflush(stdout);
     sk_world *world =
         sk_world_open(&swarm, all->fleet.plant, all->fleet.events_max, all->trace ? stdout : NULL);
+    world->plan = plan;
     FILE *tla = tla_open(all, world);
     enum sk_verdict verdict = sk_world_run(world);
     printf("%s: %" PRIu64 " events, %.1f virtual s, %zu operations, %" PRIu64 " digests compared\n",
@@ -48,6 +52,7 @@ static int run_one(const sk_options *all)
     printf("trace hash %016" PRIx64 "\n", world->trace.hash);
     if (tla) tla_close(all, world, tla);
     sk_world_close(world);
+    sk_free(plan);
     if (verdict != SK_VERDICT_OK) sk_summary_replay(stdout, all, seed);
     return (int)verdict;
 }
@@ -56,6 +61,7 @@ static int run_many(const sk_options *all, sk_fleet_report *report)
 {
     sk_fleet_run(&all->fleet, report);
     sk_summary_print(stdout, all, report);
+    if (report->failure_count && all->shrink) return sk_command_shrink(all, report->failures[0].seed);
     if (all->json && sk_summary_append_json(all->json, all, report)) {
         fprintf(stderr, "skein-sim: cannot append to %s\n", all->json);
         return 1;
@@ -101,6 +107,8 @@ int main(int argc, char **argv)
 {
     sk_options all = sk_options_parse(argc, argv);
     all.fleet.progress = isatty(STDERR_FILENO);
+    if (all.command == SK_COMMAND_SHRINK) return sk_command_shrink(&all, all.fleet.first);
+    if (all.command == SK_COMMAND_TRACE && !all.tla_path) return sk_command_trace(&all);
     if (all.one && !all.file) {
         signal(SIGABRT, on_abort);
         return run_one(&all);

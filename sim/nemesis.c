@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "sim/atlas.h"
 #include "sim/checks.h"
+#include "sim/chronicle.h"
 #include "sim/clients.h"
 #include "sim/computer.h"
 #include "sim/network.h"
@@ -72,25 +73,68 @@ static bool strikes(const sk_world *world, int fault)
     return world->swarm.fault[fault] && sk_fault_strikes((enum sk_fault)fault);
 }
 
+// False: it found nothing to break.
+static bool strike_counted(sk_nemesis *nemesis, uint32_t number, enum sk_fault fault)
+{
+    sk_world *world = nemesis->world;
+    uint32_t before = world->chronicle ? sk_chronicle_events(world->chronicle) : 0;
+    if (!strike(nemesis, fault)) return false;
+    SK_TRACE(&world->trace, "fault %s (%" PRIu32 ")", sk_fault_name(fault), number);
+    if (world->chronicle) sk_chronicle_mark(world->chronicle, SK_MARK_FAULT, number, before, "%s", sk_fault_name(fault));
+    sk_trace_mix(&world->trace, SK_WORLD_FAULT, (uint64_t)fault, UINT64_MAX);
+    sk_world_count(world, fault);
+    return true;
+}
+
 static void on_fault(sk_nemesis *nemesis)
 {
     sk_world *world = nemesis->world;
+    sk_plan_fault note = {.number = ++nemesis->looks,
+                          .phase = (uint32_t)nemesis->phase,
+                          .offset = world->now - nemesis->phase_began,
+                          .fault = SK_FAULT_END,
+                          .looked = nemesis->prng};
     sk_atlas_look(world);
     sk_nemesis_forget_disk(nemesis);
     uint32_t allowed = 0;
     for (int i = 0; i < SK_FAULT_END; i++) allowed += strikes(world, i);
-    for (int tries = 0; allowed && tries < 4; tries++) {
+    for (int tries = 0; allowed && tries < SK_PLAN_TRIES_MAX; tries++) {
         uint64_t nth = sk_prng_below(&nemesis->prng, allowed);
         int fault = 0;
         while (!strikes(world, fault) || nth--) fault++;
-        if (!strike(nemesis, (enum sk_fault)fault)) continue;
-        SK_TRACE(&world->trace, "fault %s", sk_fault_name((enum sk_fault)fault));
-        sk_trace_mix(&world->trace, SK_WORLD_FAULT, (uint64_t)fault, nth);
-        sk_world_count(world, (enum sk_fault)fault);
+        note.tries[note.try_count++] = (sk_plan_try){.fault = (enum sk_fault)fault, .prng = nemesis->prng};
+        if (!strike_counted(nemesis, note.number, (enum sk_fault)fault)) continue;
+        note.fault = (enum sk_fault)fault;
         break;
     }
+    note.done = nemesis->prng;
+    if (world->plan_notes) sk_plan_note(world->plan_notes, &note);
     sk_ns wait = SK_MS + sk_swarm_around(&nemesis->prng, world->swarm.fault_mean);
     sk_world_push(world, world->now + wait, SK_WORLD_FAULT, 0, 0, nemesis->phase, NULL);
+}
+
+// One of the plan's: it draws what it drew when it was noted.
+static void on_planned(sk_nemesis *nemesis, const sk_plan_fault *planned)
+{
+    nemesis->prng = planned->looked;
+    sk_atlas_look(nemesis->world);
+    sk_nemesis_forget_disk(nemesis);
+    for (uint32_t i = 0; i < planned->try_count; i++) {
+        if (!nemesis->world->swarm.fault[planned->tries[i].fault]) continue;
+        nemesis->prng = planned->tries[i].prng;
+        strike_counted(nemesis, planned->number, planned->tries[i].fault);
+    }
+    nemesis->prng = planned->done;
+    sk_swarm_around(&nemesis->prng, nemesis->world->swarm.fault_mean); // the wait for the next
+}
+
+static void push_planned(sk_nemesis *nemesis)
+{
+    const sk_world *world = nemesis->world;
+    for (uint32_t i = 0; i < world->plan->count; i++) {
+        if (world->plan->list[i].phase != nemesis->phase) continue;
+        sk_world_push(nemesis->world, world->now + world->plan->list[i].offset, SK_WORLD_FAULT, 0, i, nemesis->phase, NULL);
+    }
 }
 
 static void mend_disk(sk_nemesis *nemesis, sk_computer *computer)
@@ -137,6 +181,8 @@ void sk_nemesis_event(sk_nemesis *nemesis, const sk_heap_event *event)
 {
     if (event->kind == SK_WORLD_MEND)
         on_mend(nemesis, (enum sk_fault)event->a, event->b, event->c);
+    else if (nemesis->storm && event->c == nemesis->phase && nemesis->world->plan)
+        on_planned(nemesis, &nemesis->world->plan->list[event->b]);
     else if (nemesis->storm && event->c == nemesis->phase)
         on_fault(nemesis);
 }
@@ -145,12 +191,16 @@ void sk_nemesis_storm(sk_nemesis *nemesis, bool storm)
 {
     sk_world *world = nemesis->world;
     nemesis->phase++;
+    nemesis->phase_began = world->now;
     nemesis->storm = storm;
     sk_network_calm(world->network, !storm);
     sk_clients_calm(world->clients, !storm);
     if (!storm) return;
-    sk_world_push(world, world->now + sk_swarm_around(&nemesis->prng, world->swarm.fault_mean),
-                  SK_WORLD_FAULT, 0, 0, nemesis->phase, NULL);
+    sk_ns wait = sk_swarm_around(&nemesis->prng, world->swarm.fault_mean);
+    if (world->plan)
+        push_planned(nemesis);
+    else
+        sk_world_push(world, world->now + wait, SK_WORLD_FAULT, 0, 0, nemesis->phase, NULL);
 }
 
 static bool is_halted(const sk_computer *computer)

@@ -9,6 +9,8 @@ struct sk_nemesis {
     sk_world *world;
     sk_prng prng;
     uint64_t phase;     // of the FAULT events that count
+    sk_ns phase_began;
+    uint32_t looks;     // for something to break, so far
     uint64_t partition; // the newest; its MEND ends it
     uint32_t flaps;     // left of a flapping partition
     sk_node_id flapping;

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "sim/chronicle.h"
 #include "sim/computer.h"
 #include "sim/ruin.h"
 
@@ -12,6 +13,7 @@ typedef struct message {
     uint64_t generation; // of the connection it travels on
     sk_node_id from, to;
     bool hello;
+    uint32_t event; // chronicle: the SEND of its first frame
     size_t size;
     uint8_t bytes[];
 } message;
@@ -41,6 +43,7 @@ struct sk_network {
     sk_world *world;
     sk_prng prng;
     bool calm;
+    uint32_t event; // chronicle: the SEND of what is being posted
     connection pairs[SK_VOTERS_MAX + 1][SK_VOTERS_MAX + 1]; // [lower][higher]
 };
 
@@ -125,6 +128,7 @@ static message *message_make(const connection *pair, sk_node_id from, sk_node_id
 static void post(sk_network *network, message *sent, bool ordered)
 {
     direction *way = towards(network, sent->from, sent->to);
+    if (!sent->event) sent->event = network->event;
     sk_ns now = network->world->now, time = now + draw_delay(network) + way->way.extra;
     if (way->way.bandwidth) {
         sk_ns begin = way->busy_until > now ? way->busy_until : now;
@@ -173,12 +177,13 @@ static bool draw(sk_network *network, uint32_t of_a_million, enum sk_fault fault
 static void replay_old(sk_network *network, const connection *pair, direction *way, const message *sent)
 {
     if (way->old && way->old->generation == pair->generation) {
-        post(network,
-             message_make(pair, way->old->from, way->old->to, sk_slice_make(way->old->bytes, way->old->size)),
-             false);
+        message *copy = message_make(pair, way->old->from, way->old->to, sk_slice_make(way->old->bytes, way->old->size));
+        copy->event = way->old->event;
+        post(network, copy, false);
     }
     sk_free(way->old);
     way->old = message_make(pair, sent->from, sent->to, sk_slice_make(sent->bytes, sent->size));
+    way->old->event = network->event;
 }
 
 // The frame's kind, or for a protocol's message, that of the message: its first byte.
@@ -252,6 +257,7 @@ void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_sli
     int side = side_of(from, to);
     if (!pair->up[side] || !pair->open || pair->up_generation[side] != pair->generation) return;
     sk_trace_mix(&network->world->trace, SK_WORLD_DELIVER, from, sk_hash64(to, frames.data, frames.size));
+    if (network->world->chronicle) network->event = sk_chronicle_send(network->world->chronicle, from, to, frames);
     const sk_swarm *swarm = &network->world->swarm;
     bool whole = network->calm ||
                  !(swarm->loss || swarm->duplicate || swarm->replay || swarm->reorder || swarm->corrupt);
@@ -267,6 +273,7 @@ void sk_network_send(sk_network *network, sk_node_id from, sk_node_id to, sk_sli
         int complete = sk_frame_parse(frames, &frame, &used);
         SK_ASSERT(complete == 1); // the node hands over whole, right frames
         send_frame(network, pair, from, to, &frame, sk_slice_make(frames.data, used));
+        if (network->event) network->event++;
         frames = sk_slice_make(frames.data + used, frames.size - used);
     }
 }
@@ -296,6 +303,8 @@ static void tell_down(sk_network *network, sk_node_id self, sk_node_id peer)
     pair->up[side] = false;
     sk_computer *computer = &network->world->computers[self];
     if (!sk_computer_up(computer)) return;
+    if (network->world->chronicle)
+        sk_chronicle_node(network->world->chronicle, self, SK_TOPIC_LINK, "link to n%" PRIu32 " is down", peer);
     SK_TRACE(&network->world->trace, "link %" PRIu32 " sees %" PRIu32 " down", self, peer);
     sk_trace_mix(&network->world->trace, SK_WORLD_NOTICE, self, peer);
     sk_computer_input(computer);
@@ -341,6 +350,8 @@ static void send_hello(sk_network *network, const connection *pair, sk_node_id f
     sk_hello_write(&bytes, &hello);
     message *sent = message_make(pair, from, to, sk_buffer_slice(&bytes));
     sent->hello = true;
+    if (network->world->chronicle)
+        network->event = sk_chronicle_send(network->world->chronicle, from, to, sk_buffer_slice(&bytes));
     sk_buffer_deinit(&bytes);
     post(network, sent, true);
 }
@@ -388,6 +399,7 @@ static void on_hello(sk_network *network, const message *got)
     char why[160] = "";
     int complete = sk_frame_parse(sk_slice_make(got->bytes, got->size), &frame, &used);
     SK_ASSERT(complete == 1 && frame.kind == SK_FRAME_HELLO);
+    if (world->chronicle) sk_chronicle_receive(world->chronicle, got->from, got->to, got->event, &frame);
     int error = sk_hello_read(frame.payload, &hello);
     SK_ASSERT(error == 0);
     error = sk_node_peer_judge(computer->node, &hello, why, sizeof why);
@@ -418,16 +430,18 @@ static void receive(sk_network *network, const message *got)
     if (!pair->up[side_of(got->to, got->from)]) return; // overtook the hello
     sk_computer_input(computer);
     sk_slice left = sk_slice_make(got->bytes, got->size);
-    while (left.size) {
+    for (uint32_t event = got->event; left.size; event++) {
         sk_frame frame;
         size_t used;
         int result = sk_frame_parse(left, &frame, &used);
+        if (result != 1 && world->chronicle) sk_chronicle_receive(world->chronicle, got->from, got->to, event, NULL);
         if (result != 1) { // damaged on the way, and seen to be: the connection ends
             SK_TRACE(&world->trace, "link %" PRIu32 " got a damaged frame from %" PRIu32, got->to, got->from);
             sk_network_break(network, got->from, got->to, world->swarm.notice_max);
             return;
         }
         bool omits = computer->omit_receive && sk_prng_chance(&network->prng, computer->omit_receive, 1000000);
+        if (!omits && world->chronicle) sk_chronicle_receive(world->chronicle, got->from, got->to, event, &frame);
         if (!omits) sk_node_peer_receive(computer->node, got->from, &frame);
         left = sk_slice_make(left.data + used, left.size - used);
     }
@@ -528,7 +542,10 @@ void sk_network_resumed(sk_network *network, sk_node_id id)
 
 void sk_network_block(sk_network *network, sk_node_id from, sk_node_id to, bool blocked)
 {
-    towards(network, from, to)->blocked = blocked;
+    direction *way = towards(network, from, to);
+    if (network->world->chronicle && way->blocked != blocked)
+        sk_chronicle_mark(network->world->chronicle, blocked ? SK_MARK_CUT : SK_MARK_UNCUT, from, to, "n%" PRIu32 " -> n%" PRIu32, from, to);
+    way->blocked = blocked;
     if (!blocked) drain_soon(network, from, to);
 }
 

@@ -2,6 +2,7 @@
 #include "sim/options.h"
 
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 static const char usage[] =
     "usage: skein-sim [--protocol raft] [--seed N | --seeds A..B | --seed-file FILE] [--hours H] [options]\n"
+    "       skein-sim trace --seed N [--svg FILE] [--before E1 E2] [--from T] [--to T] [--last N] [options]\n"
+    "       skein-sim shrink --seed N [--seconds S] [--svg FILE] [options]\n"
     "\n"
     "Runs simulated clusters: the node's own code over simulated time, network and disks. One seed is one run, the\n"
     "same bit for bit wherever it is repeated.\n"
@@ -29,7 +32,7 @@ static const char usage[] =
     "                    send-omission, receive-omission   a minority loses what it sends, or what it gets\n"
     "                    byzantine              members that lie: only for protocols that can bear it\n"
     "                    unrecoverable          the disks of a majority are ruined: the cluster must halt safely\n"
-    "  --workload W      register, cas, counter, append, set or expiry instead of a drawn mixture\n"
+    "  --workload W      register, cas, counter, append, set, expiry or space instead of a drawn mixture\n"
     "  --nodes N         so many nodes instead of a drawn number (1 to 9)\n"
     "  --events N        a run that is longer than so many events is stuck (default 20000000)\n"
     "  --jobs N          processes for many runs (default 2)\n"
@@ -40,6 +43,17 @@ static const char usage[] =
     "  --tla-lines N     so many states of it (default 250)\n"
     "  --tla-lie WHAT    falsify one of them: vote, role, commit, log or forget\n"
     "  --plant NAME      plant a bug that must be found; --plant help lists them\n"
+    "  --shrink          with --seeds: make the first failing run small, as `shrink` does\n"
+    "\n"
+    SK_OVERRIDES_USAGE
+    "\n"
+    "trace prints every event, one a line: number, virtual time, process, what, vector time; marks stand between them.\n"
+    "  --svg FILE        draw it as a space-time diagram instead (of the last 150 events unless a window is given)\n"
+    "  --before E1 E2    did E1 happen before E2? With the chain of events that proves it. e17, or n2.5: the fifth of n2\n"
+    "  --from T --to T   only this stretch of virtual time, seconds\n"
+    "  --last N          only the last N events (of the stretch)\n"
+    "shrink makes a failing run small, prints the command that repeats it, and what matters of it (--svg draws that).\n"
+    "  --seconds S       stop looking for smaller ones after about so long, in processor time (default 60)\n"
     "\n"
     "Exit status: 0 fine, 2 usage, 3 crash (an assertion), 4 stuck, 5 wrong.\n";
 
@@ -152,35 +166,106 @@ static bool take_other(sk_options *all, int letter)
     return true;
 }
 
+static void read_seconds(const char *text, sk_ns *out)
+{
+    if (!sk_overrides_seconds(text, out)) sk_options_fail("not a time in seconds: ", text);
+}
+
+// The options of `trace` and `shrink`. False: it is none of them.
+static bool parse_telling(int letter, int argc, char **argv, sk_options *all)
+{
+    switch (letter) {
+    case 'v':
+        all->svg_path = optarg;
+        return true;
+    case 'b':
+        if (optind >= argc) sk_options_fail("--before needs two events: ", optarg);
+        all->before[0] = optarg;
+        all->before[1] = argv[optind++];
+        return true;
+    case 'F':
+        read_seconds(optarg, &all->window.from);
+        return true;
+    case 'O':
+        read_seconds(optarg, &all->window.to);
+        return true;
+    case 'N':
+        all->window.last = (uint32_t)number(optarg, "", NULL);
+        return true;
+    case 'r':
+        all->shrink = true;
+        return true;
+    case 'R':
+        all->shrink_seconds = (uint32_t)number(optarg, "", NULL);
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void check_together(const sk_options *all)
+{
+    bool one = all->one && !all->file;
+    if (all->command != SK_COMMAND_RUN && !one) sk_options_fail("trace and shrink take one --seed", "");
+    if (sk_overrides_any(&all->overrides) && !one) sk_options_fail("what is left out is left out of one --seed", "");
+    if (all->command == SK_COMMAND_RUN && (all->svg_path || all->before[0]))
+        sk_options_fail("--svg and --before belong to `skein-sim trace`", "");
+    if (all->shrink && one) sk_options_fail("--shrink goes with --seeds; for one seed: skein-sim shrink --seed N", "");
+}
+
+static const struct option list[] = {
+    {"protocol", required_argument, NULL, 'p'},
+    {"seed", required_argument, NULL, 's'},
+    {"seeds", required_argument, NULL, 'S'},
+    {"nodes", required_argument, NULL, 'n'},
+    {"events", required_argument, NULL, 'e'},
+    {"jobs", required_argument, NULL, 'j'},
+    {"keep-going", no_argument, NULL, 'k'},
+    {"trace", no_argument, NULL, 't'},
+    {"plant", required_argument, NULL, 'P'},
+    {"preset", required_argument, NULL, 'x'},
+    {"workload", required_argument, NULL, 'w'},
+    {"hours", required_argument, NULL, 'H'},
+    {"json", required_argument, NULL, 'o'},
+    {"seed-file", required_argument, NULL, 'f'},
+    {"tla", required_argument, NULL, 'T'},
+    {"tla-lines", required_argument, NULL, 'L'},
+    {"tla-lie", required_argument, NULL, 'l'},
+    {"svg", required_argument, NULL, 'v'},
+    {"before", required_argument, NULL, 'b'},
+    {"from", required_argument, NULL, 'F'},
+    {"to", required_argument, NULL, 'O'},
+    {"last", required_argument, NULL, 'N'},
+    {"shrink", no_argument, NULL, 'r'},
+    {"seconds", required_argument, NULL, 'R'},
+#define X(name, text) {text, required_argument, NULL, SK_OVERRIDES_##name},
+    SK_OVERRIDES_OPTIONS(X)
+#undef X
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
 sk_options sk_options_parse(int argc, char **argv)
 {
-    static const struct option list[] = {
-        {"protocol", required_argument, NULL, 'p'},
-        {"seed", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, 'S'},
-        {"nodes", required_argument, NULL, 'n'},
-        {"events", required_argument, NULL, 'e'},
-        {"jobs", required_argument, NULL, 'j'},
-        {"keep-going", no_argument, NULL, 'k'},
-        {"trace", no_argument, NULL, 't'},
-        {"plant", required_argument, NULL, 'P'},
-        {"preset", required_argument, NULL, 'x'},
-        {"workload", required_argument, NULL, 'w'},
-        {"hours", required_argument, NULL, 'H'},
-        {"json", required_argument, NULL, 'o'},
-        {"seed-file", required_argument, NULL, 'f'},
-        {"tla", required_argument, NULL, 'T'},
-        {"tla-lines", required_argument, NULL, 'L'},
-        {"tla-lie", required_argument, NULL, 'l'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-    };
     sk_options all = {.one = true,
                    .protocol = "raft",
                    .tla_lines = 250,
+                   .shrink_seconds = 60,
+                   .window = {.to = SK_NEVER},
                    .fleet = {.first = 1, .last = 1, .jobs = 2, .events_max = 20000000, .seconds_max = 120}};
+    if (argc > 1 && (!strcmp(argv[1], "trace") || !strcmp(argv[1], "shrink"))) {
+        all.command = argv[1][0] == 't' ? SK_COMMAND_TRACE : SK_COMMAND_SHRINK;
+        argv++;
+        argc--;
+    }
     for (int letter; (letter = getopt_long(argc, argv, "h", list, NULL)) != -1;) {
         const char *rest;
+        if (letter > SK_OVERRIDES_FIRST) {
+            if (!sk_overrides_set(&all.overrides, (enum sk_overrides_option)letter, optarg))
+                sk_options_fail("this cannot be left out, or makes no sense: ", optarg);
+            continue;
+        }
+        if (parse_telling(letter, argc, argv, &all)) continue;
         if (take_other(&all, letter)) continue;
         switch (letter) {
         case 'p':
@@ -232,5 +317,6 @@ sk_options sk_options_parse(int argc, char **argv)
     if (all.fleet.seconds) all.one = false;
     if (all.file && (all.fleet.seconds || all.json)) sk_options_fail("--seed-file goes with neither --hours nor --json", "");
     if (all.json && all.one) sk_options_fail("--json needs many runs: --seeds or --hours", "");
+    check_together(&all);
     return all;
 }

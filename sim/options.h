@@ -3,9 +3,20 @@
 #define SIM_OPTIONS_H
 
 #include "sim/fleet.h"
+#include "sim/overrides.h"
+#include "sim/tell.h"
 #include "sim/trace_tla.h"
 
+enum sk_command { SK_COMMAND_RUN, SK_COMMAND_TRACE, SK_COMMAND_SHRINK };
+
 typedef struct sk_options {
+    enum sk_command command;
+    sk_overrides overrides;
+    sk_window window;
+    const char *svg_path;
+    const char *before[2];   // two events; NULL: not asked
+    bool shrink;             // a run of --seeds that fails
+    uint32_t shrink_seconds; // of processor time, about
     sk_fleet_options fleet;
     bool one, trace;
     const char *protocol;

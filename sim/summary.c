@@ -28,7 +28,10 @@ void sk_summary_replay(FILE *out, const sk_options *options, uint64_t seed)
     if (options->preset) fprintf(out, " --preset %s", options->preset);
     if (fleet->wish.workload) fprintf(out, " --workload %s", sk_workload_at(fleet->wish.workload - 1)->name);
     if (fleet->plant) fprintf(out, " --plant %s", sk_plant_name(fleet->plant));
-    fputs(" --trace\n", out);
+    sk_buffer left_out = {0};
+    sk_overrides_print(&options->overrides, &left_out);
+    fprintf(out, "%.*s --trace\n", (int)left_out.size, left_out.size ? (const char *)left_out.data : "");
+    sk_buffer_deinit(&left_out);
 }
 
 static void print_faults(FILE *out, const sk_fleet_totals *totals)
@@ -62,7 +65,7 @@ static void print_failures(FILE *out, const sk_options *options, const sk_fleet_
         fprintf(out, "%s seed %" PRIu64 ": %s\n", sk_verdict_text(failure->verdict), failure->seed, failure->problem);
     }
     if (report->failure_count > SK_FLEET_FAILURES_MAX) fprintf(out, "and %" PRIu32 " more\n", report->failure_count - SK_FLEET_FAILURES_MAX);
-    if (report->failure_count) sk_summary_replay(out, options, report->failures[0].seed);
+    if (report->failure_count && !options->shrink) sk_summary_replay(out, options, report->failures[0].seed);
 }
 
 void sk_summary_print(FILE *out, const sk_options *options, const sk_fleet_report *report)

@@ -78,6 +78,10 @@ typedef struct sk_swarm {
     uint32_t value_size_max; // bytes
     uint32_t weights[SK_WORKLOADS_MAX]; // of the table of workloads
     uint32_t reads;                     // of a hundred operations
+
+    // Never drawn: set by sk_overrides_apply.
+    bool operations_end; // after operations_max no more operations, until healing
+    uint64_t vary;       // other delays and clients' choices
 } sk_swarm;
 
 void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, const sk_swarm_wish *wish);

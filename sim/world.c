@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include "base/alloc.h"
 #include "base/assert.h"
+#include "base/hash.h"
 #include "sim/atlas.h"
 #include "sim/checks.h"
+#include "sim/chronicle.h"
 #include "sim/clients.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
@@ -24,6 +26,10 @@ enum stage {
     STAGE_END,
 };
 
+static const char *const stage_names[] = {"work", "healed: every client writes once, all nodes become equal",
+                                          "every key is read", "all power fails once more; every client writes once",
+                                          "every key is read again", "disks are ruined: nothing may work any more", "the end"};
+
 typedef struct course {
     uint32_t phase; // the next of the swarm's
     enum stage stage;
@@ -40,6 +46,7 @@ void sk_world_fail(sk_world *world, enum sk_verdict verdict, const char *format,
     vsnprintf(world->problem, sizeof world->problem, format, arguments);
     va_end(arguments);
     SK_TRACE(&world->trace, "FAILED: %s", world->problem);
+    if (world->chronicle) sk_chronicle_mark(world->chronicle, SK_MARK_FAILED, 0, 0, "%s", world->problem);
 }
 
 void sk_world_push(sk_world *world, sk_ns time, enum sk_world_event kind, uint32_t a, uint32_t b, uint64_t c,
@@ -71,7 +78,7 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
     world->trace.now = &world->now;
     world->trace.lines = lines;
     sk_prng prng;
-    sk_prng_init(&prng, swarm->seed ^ 0x736b65696e);
+    sk_prng_init(&prng, swarm->seed ^ 0x736b65696e ^ sk_hash_mix(0, swarm->vary) * (swarm->vary > 0));
     world->founding.founder_count = swarm->node_count;
     uint64_t cluster = sk_prng_next(&prng);
     memcpy(world->founding.cluster.bytes, &cluster, sizeof cluster);
@@ -116,6 +123,7 @@ static void enter(sk_world *world, course *at, enum stage stage)
     at->stage = stage;
     at->since = world->now;
     SK_TRACE(&world->trace, "stage %d", (int)stage);
+    if (world->chronicle) sk_chronicle_mark(world->chronicle, SK_MARK_STAGE, 0, 0, "%s", stage_names[stage]);
     switch (stage) {
     case STAGE_PROVE:
         sk_nemesis_heal(world->nemesis);
@@ -152,6 +160,8 @@ static void on_phase(sk_world *world, course *at)
     }
     const sk_swarm_phase *phase = &world->swarm.phases[at->phase++];
     SK_TRACE(&world->trace, "%s for %" PRIu64 " ms", phase->storm ? "storm" : "calm", phase->length / SK_MS);
+    if (world->chronicle)
+        sk_chronicle_mark(world->chronicle, SK_MARK_STAGE, 0, 0, "%s", phase->storm ? "storm" : "calm");
     sk_nemesis_storm(world->nemesis, phase->storm);
     sk_world_push(world, world->now + phase->length, SK_WORLD_PHASE, 0, 0, 0, NULL);
 }

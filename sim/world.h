@@ -15,6 +15,7 @@
 #include "sim/disk.h"
 #include "sim/fault.h"
 #include "sim/heap.h"
+#include "sim/plan.h"
 #include "sim/plant.h"
 #include "sim/sometimes.h"
 #include "sim/swarm.h"
@@ -94,6 +95,7 @@ typedef struct sk_clients sk_clients;
 typedef struct sk_checks sk_checks;
 typedef struct sk_nemesis sk_nemesis;
 typedef struct sk_trace_tla sk_trace_tla;
+typedef struct sk_chronicle sk_chronicle;
 
 struct sk_world {
     sk_swarm swarm;
@@ -116,6 +118,9 @@ struct sk_world {
     sk_checks *checks;
     sk_nemesis *nemesis;
     sk_trace_tla *tla; // NULL: not wanted. See sim/trace_tla.h
+    sk_chronicle *chronicle; // NULL: not wanted. See sim/chronicle.h
+    const sk_plan *plan;     // NULL: the nemesis draws faults. See sim/plan.h
+    FILE *plan_notes;        // where it notes what it drew; NULL: nowhere
     enum sk_plant plant;
     sk_lie lie;     // byzantine runs: what the first `liars` computers do to what they send; NULL: nobody lies
     uint32_t liars;
