@@ -51,6 +51,15 @@ def main():
             refused(client, "SETNX", SPACE + "a", "1")
             refused(client, "SET", SPACE + "a", "1", "NX")
             refused(client, "SPOP", SPACE + "nodes")
+            client.call("READMODE", "linearizable")
+            try:
+                client.call("GET", SPACE + "hello")
+                check(False, "a linearizable read of a crdt space")
+            except RespError as error:
+                check("no one order" in str(error), str(error))
+            client.call("READMODE", "default")
+            replies = client.pipeline([("SET", SPACE + "p", "1"), ("INCR", SPACE + "p"), ("GET", SPACE + "p"), ("KEYS", "*"), ("DEL", SPACE + "p")])
+            check(replies[:3] == ["OK", 2, b"2"] and replies[4] == 1, f"a pipeline: {replies}")
         write_everywhere(ground)
         agree(ground, 300, ground.numbers)
 
