@@ -43,7 +43,7 @@ def refused(client, *words):
 
 
 def main():
-    with Playground(interval=0) as ground:
+    with Playground(interval=0, settings=["--snapshot-entries", "200"]) as ground:
         ground.wait_all_serve()
         with ground.client(1) as client:
             check(client.call("SPACE", "CREATE", "counters", "PREFIX", SPACE, "PROTOCOL", "crdt", "OPTION", "register", "mv") == "OK", "CREATE")
