@@ -1,5 +1,8 @@
 """A crdt space through the real daemon: every node takes writes whatever became of the others; together again, all show the same; a restart of
 all nodes loses nothing."""
+import glob
+import os
+
 import redis
 
 from harness import check, Playground, RespError, run, wait_for
@@ -90,7 +93,11 @@ def main():
             check(bound.smembers("set") == {b"a", b"b"} and bound.hgetall("hash") == {b"f": b"1", b"g": b"2"}, "sets and hashes")
             check(sorted(bound.scan_iter(match="s*")) == [b"seen", b"session", b"set"], "SCAN")
 
-        # All at once: what was answered is on disk.
+        # All at once: what was answered is on disk, some of it in a snapshot.
+        def snapshots(number):
+            return glob.glob(os.path.join(ground.directory, f"node-{number}", "**", "00000002-*.snap"), recursive=True)
+        for number in ground.numbers:
+            wait_for(f"a snapshot at node {number}", lambda: len(snapshots(number)) > 0)
         for number in ground.numbers:
             ground.act("kill", number)
         for number in ground.numbers:
