@@ -79,7 +79,7 @@ void sk_forward_receive(sk_space *space, sk_node_id from, sk_slice payload)
         uint64_t routing = flags & SK_FORWARD_ROUTED ? sk_read_varint(&reader) : 0;
         sk_slice command = sk_read_sized(&reader);
         if (reader.bad || number <= answered || number >> 40 || (flags & 3) < 2 || flags > SK_FORWARD_FLAGS) return; // not one of ours
-        if (!sk_space_leads(space)) {
+        if (!sk_space_leads(space) || space->protocol->mergeable) { // a merging space's requests run where they came in
             sk_forward_answer(space, from, peer->boot, number, SK_ENOTLEADER, sk_slice_make(NULL, 0));
             return;
         }

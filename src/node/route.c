@@ -142,5 +142,11 @@ enum sk_route_result sk_route_find(const sk_client *client, const sk_command *co
                                                 : routed_space(client, command, argc, argv, out, refusal);
     if (result != SK_ROUTE_GO) return result;
     if (client->bound == SK_SPACE_DEFAULT && !own_keys(client, command, argc, argv, refusal)) return SK_ROUTE_REFUSED;
+    if (out->space->protocol->mergeable && client->read_mode == SK_READS_LINEARIZABLE && (command->flags & SK_COMMAND_READ)) {
+        sk_reply_errorf(refusal,
+                        "ERR READMODE linearizable: space '%s' has no one order of its writes. READMODE default reads what this node has merged",
+                        out->space->name);
+        return SK_ROUTE_REFUSED;
+    }
     return honoured(out->space, command, argc, argv, refusal) ? SK_ROUTE_GO : SK_ROUTE_REFUSED;
 }

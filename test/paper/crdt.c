@@ -415,6 +415,30 @@ static void catching_up_costs_the_difference(void **state)
     crdt_close(&c);
 }
 
+// Rule 4: a walk that nobody acknowledges is closed, and holds on to no past state.
+static void an_abandoned_walk_is_closed(void **state)
+{
+    crdt_cluster c;
+    char request[1200];
+    crdt_open(&c, 2, 13);
+    for (int i = 0; i < 500; i++) {
+        int size = snprintf(request, sizeof request, "set key%d ", i);
+        memset(request + size, 'x', 1000);
+        request[size + 1000] = 0;
+        crdt_submit(&c, &c.nodes[0], request);
+    }
+    crdt_run(&c, 100 * SK_MS);
+    const sk_crdt_replica *replica = sk_crdt_of(c.nodes[0].replica);
+    c.cut[0][1] = true; // it sends, and hears nothing any more, over a link that looks alive
+    receive(&c, 0, 2, &(sk_crdt_message){.kind = SK_CRDT_ASK, .session = 99, .flag = true});
+    assert_non_null(replica->peers[0].walk);
+    assert_int_equal(replica->peers[0].walk_sent, SK_CRDT_CHUNKS_MAX);
+    crdt_run(&c, 30 * SK_S);
+    assert_null(replica->peers[0].walk);
+    assert_true(sk_crdt.deadline(c.nodes[0].replica) == SK_NEVER);
+    crdt_close(&c);
+}
+
 // Rule 5: when all is said, nobody speaks, and nobody wants to be woken.
 static void an_idle_space_is_quiet(void **state)
 {
@@ -543,6 +567,7 @@ int main(void)
         cmocka_unit_test(C12_restarts_do_not_pile_up),
         cmocka_unit_test(V03_sender_dies_half_way),
         cmocka_unit_test(catching_up_costs_the_difference),
+        cmocka_unit_test(an_abandoned_walk_is_closed),
         cmocka_unit_test(an_idle_space_is_quiet),
         cmocka_unit_test(a_difference_is_found_and_mended),
         cmocka_unit_test(random_seeds),

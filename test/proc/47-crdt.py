@@ -1,5 +1,8 @@
 """A crdt space through the real daemon: every node takes writes whatever became of the others; together again, all show the same; a restart of
 all nodes loses nothing."""
+import glob
+import os
+
 import redis
 
 from harness import check, Playground, RespError, run, wait_for
@@ -43,7 +46,7 @@ def refused(client, *words):
 
 
 def main():
-    with Playground(interval=0) as ground:
+    with Playground(interval=0, settings=["--snapshot-entries", "200"]) as ground:
         ground.wait_all_serve()
         with ground.client(1) as client:
             check(client.call("SPACE", "CREATE", "counters", "PREFIX", SPACE, "PROTOCOL", "crdt", "OPTION", "register", "mv") == "OK", "CREATE")
@@ -51,6 +54,15 @@ def main():
             refused(client, "SETNX", SPACE + "a", "1")
             refused(client, "SET", SPACE + "a", "1", "NX")
             refused(client, "SPOP", SPACE + "nodes")
+            client.call("READMODE", "linearizable")
+            try:
+                client.call("GET", SPACE + "hello")
+                check(False, "a linearizable read of a crdt space")
+            except RespError as error:
+                check("no one order" in str(error), str(error))
+            client.call("READMODE", "default")
+            replies = client.pipeline([("SET", SPACE + "p", "1"), ("INCR", SPACE + "p"), ("GET", SPACE + "p"), ("KEYS", "*"), ("DEL", SPACE + "p")])
+            check(replies[:3] == ["OK", 2, b"2"] and replies[4] == 1, f"a pipeline: {replies}")
         write_everywhere(ground)
         agree(ground, 300, ground.numbers)
 
@@ -81,7 +93,11 @@ def main():
             check(bound.smembers("set") == {b"a", b"b"} and bound.hgetall("hash") == {b"f": b"1", b"g": b"2"}, "sets and hashes")
             check(sorted(bound.scan_iter(match="s*")) == [b"seen", b"session", b"set"], "SCAN")
 
-        # All at once: what was answered is on disk.
+        # All at once: what was answered is on disk, some of it in a snapshot.
+        def snapshots(number):
+            return glob.glob(os.path.join(ground.directory, f"node-{number}", "**", "00000002-*.snap"), recursive=True)
+        for number in ground.numbers:
+            wait_for(f"a snapshot at node {number}", lambda: len(snapshots(number)) > 0)
         for number in ground.numbers:
             ground.act("kill", number)
         for number in ground.numbers:

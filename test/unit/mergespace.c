@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/prng.h"
 #include "redis/mergespace_data.h"
+#include "redis/number.h"
 #include "test/support/mergespaces.h"
 
 static const sk_mergespace_options plain = {0};
@@ -299,6 +300,40 @@ static void C10_counters_at_the_edge(void **state)
     close_two(n);
 }
 
+// Decimal amounts added and taken on two sides, carried, borrowed and rounded, stand at the exact sum of them all.
+static void decimal_counters_are_exact(void **state)
+{
+    merge_node n[2];
+    sk_prng prng;
+    char more[64];
+    char request[96];
+    sk_prng_init(&prng, 21);
+    open_two(n, plain);
+    sk_buffer sum = {0};
+    sk_buffer_append_text(&sum, "0");
+    for (int i = 0; i < 2000; i++) {
+        int places = (int)sk_prng_below(&prng, 18);
+        char digits[24] = "00000000000000000";
+        for (int k = 0; k < places; k++) digits[k] = (char)('0' + sk_prng_below(&prng, 10));
+        snprintf(more, sizeof more, "%s%llu.%s", sk_prng_chance(&prng, 1, 2) ? "-" : "", (unsigned long long)sk_prng_below(&prng, 1000),
+                 digits);
+        snprintf(request, sizeof request, "hincrbyfloat h f %s", more);
+        merge_ask(&n[i % 2], request);
+        sk_buffer next = {0};
+        assert_int_equal(sk_decimal_add(sk_buffer_slice(&sum), sk_slice_text(more), &next), SK_DECIMAL_OK);
+        sk_buffer_deinit(&sum);
+        sum = next;
+        if (i % 100 != 99) continue;
+        meet(n);
+        snprintf(request, sizeof request, "$%zu\r\n%.*s\r\n", sum.size, (int)sum.size, (const char *)sum.data);
+        for (int k = 0; k < 2; k++) ask(&n[k], "hget h f", request);
+    }
+    ask(&n[0], "hincrbyfloat h f 1e30", "-ERR increment would produce NaN or Infinity\r\n");
+    ask(&n[0], "hincrbyfloat h f x", "-ERR value is not a valid float\r\n");
+    sk_buffer_deinit(&sum);
+    close_two(n);
+}
+
 static void deadlines(void **state)
 {
     merge_node n[2];
@@ -471,6 +506,7 @@ int main(void)
         cmocka_unit_test(C04_ties_are_the_same_everywhere),
         cmocka_unit_test(C09_deleted_and_made_again),
         cmocka_unit_test(C10_counters_at_the_edge),
+        cmocka_unit_test(decimal_counters_are_exact),
         cmocka_unit_test(deadlines),
         cmocka_unit_test(scans_never_miss),
         cmocka_unit_test(images_are_the_state),

@@ -191,11 +191,13 @@ static bool read_options(sk_node_call *call, const sk_space_kind *kind, argument
     return false;
 }
 
-static bool durability_ok(sk_node_call *call, const sk_space_kind *kind, const arguments *args)
+static bool durability_and_reads_ok(sk_node_call *call, const sk_space_kind *kind, const arguments *args)
 {
     const char *why = kind->durability_refused(args->record.durability);
     if (why) sk_reply_errorf(&call->reply, "ERR DURABILITY %s: %s", sk_durability_name(args->record.durability), why);
-    return !why;
+    if (why || !kind->protocol->mergeable || args->record.reads != SK_READS_LINEARIZABLE) return !why;
+    sk_reply_errorf(&call->reply, "ERR READS linearizable: a %s space has no one order of its writes. Use READS local", kind->protocol->name);
+    return false;
 }
 
 // ---- Changes: asked of the system space, answered when they are done ----
@@ -223,7 +225,7 @@ void sk_node_run_space_create(sk_node_call *call)
     args.record.memory_max = call->node->config.space_memory_max;
     if (!(args.what & SK_ALTER_READS)) args.record.reads = kind->reads;
     sk_buffer options = {0}, request = {0};
-    if (durability_ok(call, kind, &args) && read_options(call, kind, &args, &options)) {
+    if (durability_and_reads_ok(call, kind, &args) && read_options(call, kind, &args, &options)) {
         sk_catalogue_write_create(&request, &args.record);
         submit(call, &request);
     }
@@ -255,7 +257,7 @@ void sk_node_run_space_alter(sk_node_call *call)
         return;
     }
     sk_buffer options = {0}, request = {0};
-    bool good = !(args.what & SK_ALTER_DURABILITY) || durability_ok(call, kind, &args);
+    bool good = !(args.what & (SK_ALTER_DURABILITY | SK_ALTER_READS)) || durability_and_reads_ok(call, kind, &args);
     if (good && read_options(call, kind, &args, &options)) {
         sk_catalogue_write_alter(&request, &args.record, args.what);
         submit(call, &request);

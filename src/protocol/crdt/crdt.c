@@ -221,7 +221,7 @@ static void on_event(sk_crdt_replica *crdt, const sk_event *event)
     case SK_EVENT_TICK:
         sk_crdt_clear_due(crdt);
         sk_crdt_flush(crdt);
-        sk_crdt_ask_tick(crdt);
+        sk_crdt_sync_tick(crdt);
         sk_crdt_report_tick(crdt);
         break;
     case SK_EVENT_LINK: on_link(crdt, event); break;
@@ -267,8 +267,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_crdt_replica *crdt = own_const(replica);
     if (crdt->halted) return SK_NEVER;
     if (crdt->operations.size || crdt->answer_count) return 0;
-    sk_ns at = earlier(crdt->report_at, crdt->doubt_until);
-    if (crdt->ask.peer) at = earlier(at, crdt->ask.until);
+    sk_ns at = earlier(earlier(crdt->report_at, crdt->doubt_until), sk_crdt_sync_deadline(crdt));
     uint64_t due = crdt->ops->next_due(crdt->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > crdt->wall_ms ? due - crdt->wall_ms : 0;

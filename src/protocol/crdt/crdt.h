@@ -58,6 +58,7 @@ typedef struct sk_crdt_peer {
     sk_machine_walk *walk; // NULL: nothing
     uint64_t walk_session;
     uint64_t walk_sent, walk_acknowledged; // chunks
+    sk_ns walk_until;  // closed when nothing is acknowledged: it holds on to a state that is past
 } sk_crdt_peer;
 
 // What we asked for.
@@ -132,7 +133,8 @@ void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
 void sk_crdt_on_grant(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_ask_somebody(sk_crdt_replica *crdt); // somebody who has seen more, if nobody is asked yet
-void sk_crdt_ask_tick(sk_crdt_replica *crdt);
+void sk_crdt_sync_tick(sk_crdt_replica *crdt);
+sk_ns sk_crdt_sync_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer); // its link is gone
 
 // crdt.c

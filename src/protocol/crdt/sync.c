@@ -3,6 +3,7 @@
 #include "protocol/crdt/crdt.h"
 
 static const sk_ns patience = 5 * SK_S;      // with a peer that was asked
+static const sk_ns walk_patience = 20 * SK_S; // with a peer that asked: longer than it has with us
 static const sk_ns mend_pause = 60 * SK_S;   // between two walks over everything with one peer
 
 // ---- Asking ----
@@ -39,8 +40,28 @@ void sk_crdt_ask_somebody(sk_crdt_replica *crdt)
     }
 }
 
-void sk_crdt_ask_tick(sk_crdt_replica *crdt)
+static void close_walk(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
+    if (peer->walk) crdt->ops->walk_close(peer->walk);
+    peer->walk = NULL;
+}
+
+sk_ns sk_crdt_sync_deadline(const sk_crdt_replica *crdt)
+{
+    sk_ns at = crdt->ask.peer ? crdt->ask.until : SK_NEVER;
+    for (size_t i = 0; i < crdt->peer_count; i++) {
+        const sk_crdt_peer *peer = &crdt->peers[i];
+        if (peer->walk && peer->walk_until < at) at = peer->walk_until;
+    }
+    return at;
+}
+
+void sk_crdt_sync_tick(sk_crdt_replica *crdt)
+{
+    for (size_t i = 0; i < crdt->peer_count; i++) {
+        sk_crdt_peer *peer = &crdt->peers[i];
+        if (peer->walk && crdt->now >= peer->walk_until) close_walk(crdt, peer);
+    }
     if (!crdt->ask.peer || crdt->now < crdt->ask.until) return;
     crdt->counts.given_up++;
     forget_ask(crdt);
@@ -100,14 +121,9 @@ void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_me
 
 // ---- Being asked ----
 
-static void close_walk(sk_crdt_replica *crdt, sk_crdt_peer *peer)
-{
-    if (peer->walk) crdt->ops->walk_close(peer->walk);
-    peer->walk = NULL;
-}
-
 static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
+    peer->walk_until = crdt->now + walk_patience;
     while (peer->walk && peer->walk_sent - peer->walk_acknowledged < SK_CRDT_CHUNKS_MAX) {
         sk_buffer_clear(&crdt->scratch);
         bool more = crdt->ops->walk_next(peer->walk, &crdt->scratch, SK_CRDT_CHUNK_SIZE);
