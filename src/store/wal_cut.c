@@ -126,7 +126,7 @@ static void replay_rescued(sk_wal_scan *scan)
 
 static int write_zeros(sk_wal_scan *scan, const sk_wal_file *file, uint64_t from, uint64_t to)
 {
-    uint8_t *zeros = sk_alloc_zeroed(COPY_PIECE);
+    uint8_t *zeros = sk_alloc_zeroed(to - from < COPY_PIECE ? (size_t)(to - from) : COPY_PIECE);
     int error = 0;
     for (uint64_t at = from; !error && at < to; at += COPY_PIECE) {
         size_t piece = to - at < COPY_PIECE ? (size_t)(to - at) : COPY_PIECE;

@@ -24,7 +24,7 @@
 #include "store/wal.h"
 #include "store/wal_format.h"
 
-enum { SPACES = 4, POSITIONS_MAX = 4096, RECORDS_MAX = 20000, PAYLOAD_MAX = 64 << 10 };
+enum { SPACES = 4, POSITIONS_MAX = 2048, RECORDS_MAX = 20000, PAYLOAD_MAX = 64 << 10 };
 
 typedef struct model_record {
     uint32_t space;
