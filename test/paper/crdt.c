@@ -15,15 +15,21 @@ enum { SLOW = 10 };
 enum { SLOW = 1 };
 #endif
 
-static void agree(crdt_cluster *c)
+static void show_the_same(crdt_cluster *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         sk_mergespace *space = sk_mergespace_of(c->nodes[i].machine);
         sk_mergeable_check(&space->state);
         if (crdt_digest(&c->nodes[i]) != crdt_digest(&c->nodes[0])) fail_msg("nodes 1 and %u differ", c->nodes[i].id);
         assert_int_equal(sk_vector_compare(&space->state.seen, &sk_mergespace_of(c->nodes[0].machine)->state.seen), SK_ORDER_EQUAL);
-        assert_int_equal(sk_crdt_of(c->nodes[i].replica)->counts.mismatches, 0);
     }
+}
+
+// And never did otherwise where they had seen the same.
+static void agree(crdt_cluster *c)
+{
+    show_the_same(c);
+    for (size_t i = 0; i < c->count; i++) assert_int_equal(sk_crdt_of(c->nodes[i].replica)->counts.mismatches, 0);
 }
 
 static void reads(crdt_cluster *c, const char *request, const char *expected)
@@ -106,9 +112,9 @@ static void a_turn_is_one_record(void **state)
 
 static void mixed_write(crdt_cluster *c, size_t node, sk_prng *prng)
 {
-    int key = (int)sk_prng_below(prng, 200);
+    int key = (int)sk_prng_below(prng, sk_prng_chance(prng, 1, 2) ? 3 : 200); // some of them all the time
     int other = (int)sk_prng_below(prng, 50);
-    switch (sk_prng_below(prng, 8)) {
+    switch (sk_prng_below(prng, 11)) {
     case 0: submit(c, node, "set r%d value%d", key, other); break;
     case 1: submit(c, node, "incrby c%d %d", key, other); break;
     case 2: submit(c, node, "sadd s%d m%d", key, other); break;
@@ -117,6 +123,9 @@ static void mixed_write(crdt_cluster *c, size_t node, sk_prng *prng)
     case 5: submit(c, node, "hincrby h%d n%d %d", key, other % 10, other); break;
     case 6: submit(c, node, "hdel h%d f%d", key, other % 10); break;
     case 7: submit(c, node, "del r%d s%d", key, other); break;
+    case 8: submit(c, node, "del c%d", key); break;
+    case 9: submit(c, node, "hdel h%d n%d", key, other % 10); break;
+    case 10: submit(c, node, "set c%d %d", key, other); break;
     }
 }
 
@@ -503,6 +512,19 @@ static void disturb(crdt_cluster *c, sk_prng *prng)
     }
 }
 
+// A write that was lost with its node, and of which another had merged a part (a walk broken off, a context), leaves something behind that no
+// vector tells of: the digests do, and it goes with the next life.
+static void next_lives(crdt_cluster *c)
+{
+    for (size_t i = 0; i < c->count; i++) submit(c, i, "set last%zu 1", i);
+    crdt_heal(c);
+    for (size_t i = 0; i < c->count; i++) {
+        crdt_crash(c, &c->nodes[i]);
+        crdt_start(c, &c->nodes[i]);
+    }
+    crdt_heal(c);
+}
+
 // Writes on all sides while nodes crash, links break, messages vanish or come twice and clocks jump. Healed, all agree; a counter has every
 // increment that was on disk, and none twice.
 static void random_seeds(void **state)
@@ -538,14 +560,18 @@ static void random_seeds(void **state)
             if (sk_prng_chance(&prng, 1, 3)) crdt_run(&c, sk_prng_below(&prng, 400 * SK_MS));
         }
         crdt_heal(&c);
-        agree(&c);
-        int64_t total = 0;
-        sscanf(crdt_read(&c, &c.nodes[0], "get total"), "$%*d\r\n%ld", &total);
-        if (total < least || total > tried) fail_msg("seed %lu: %ld counted, %ld on disk, %ld tried", seed, total, least, tried);
+        show_the_same(&c);
         for (size_t i = 0; i < c.count; i++) {
             asks += counts(&c, i)->asks;
             held += counts(&c, i)->operations_held;
             full += counts(&c, i)->full_walks;
+        }
+        next_lives(&c);
+        show_the_same(&c);
+        int64_t total = 0;
+        sscanf(crdt_read(&c, &c.nodes[0], "get total"), "$%*d\r\n%ld", &total);
+        if (total < least || total > tried) fail_msg("seed %lu: %ld counted, %ld on disk, %ld tried", seed, total, least, tried);
+        for (size_t i = 0; i < c.count; i++) {
             assert_int_equal(sk_mergespace_facts_of(c.nodes[i].machine).index, 0);
         }
         crdt_close(&c);

@@ -57,12 +57,21 @@ static void expect_all(replicas *r, const char *where)
     }
 }
 
+// As the protocol does: a replica settles by what the others report to have seen, and links keep their order, so it has what they had
+// done before they reported.
 static void settle_all(replicas *r)
 {
     sk_vector stable = {0};
     sk_vector_copy(&stable, &r->state[0].seen);
     for (int i = 1; i < REPLICAS; i++) sk_vector_meet(&stable, &r->state[i].seen);
-    for (int i = 0; i < REPLICAS; i++) sk_mergeable_settle(&r->state[i], &stable);
+    for (int i = 0; i < REPLICAS; i++) {
+        bool heard = true;
+        for (int k = 0; k < REPLICAS; k++) {
+            sk_actor actor = r->state[k].self;
+            heard &= sk_vector_get(&r->state[i].seen, actor) == sk_vector_get(&r->state[k].seen, actor);
+        }
+        if (heard) sk_mergeable_settle(&r->state[i], &stable);
+    }
     sk_vector_deinit(&stable);
 }
 
