@@ -1,0 +1,165 @@
+// Rules 6 to 8: who has seen what, whether it is the same, and what may be forgotten.
+#include "base/assert.h"
+#include "protocol/causal/causal.h"
+
+static const sk_ns report_pause = 200 * SK_MS; // from a change to the report of it
+static const sk_ns doubt = 5 * SK_S;
+
+void sk_causal_changed(sk_causal_replica *causal)
+{
+    if (causal->report_at == SK_NEVER) causal->report_at = causal->now + report_pause;
+}
+
+// What is reported must last: others forget what everybody has. So it leaves when all of it is on disk.
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer)
+{
+    sk_causal_message message = {.kind = SK_CAUSAL_REPORT,
+                                 .wall_ms = causal->wall_ms,
+                                 .life = causal->life,
+                                 .digest = causal->machine->ops->digest(causal->machine),
+                                 .flag = !causal->loading && causal->operations.size == 0,
+                                 .seen = *sk_causal_seen(causal)};
+    sk_causal_send(causal, peer->id, &message, causal->number);
+    causal->counts.reports_sent++;
+}
+
+// All members, ourselves included, have seen it: nobody will ask for differences below.
+//
+// What somebody changed before it had seen a reset, and is not merged here yet, must not find the tally forgotten that was reset.
+// Whoever had seen the reset when it reported had told all that it changed before: so we wait until we have what all have told.
+void sk_causal_settle(sk_causal_replica *causal)
+{
+    sk_vector stable = {0};
+    sk_vector_copy(&stable, sk_causal_seen(causal));
+    bool all = !causal->loading;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        all &= causal->peers[i].reported && sk_vector_covers(sk_causal_seen(causal), &causal->peers[i].told);
+        sk_vector_meet(&stable, &causal->peers[i].told);
+    }
+    if (all && !sk_vector_covers(causal->ops->base(causal->machine), &stable)) causal->ops->settle(causal->machine, &stable);
+    sk_vector_deinit(&stable);
+    sk_causal_log_trim(causal);
+}
+
+// A peer may have retired a life that we still have counted: it knows nothing that we do not, and the reports that let it will let us.
+bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer)
+{
+    if (!peer->reported) return false;
+    for (size_t i = 0; i < peer->told.count; i++) {
+        sk_dot told = peer->told.list[i];
+        uint64_t seen = sk_vector_get(sk_causal_seen(causal), told.actor);
+        if (told.counter <= seen) continue;
+        if (told.counter != SK_RETIRED || seen == 0 || causal->now >= causal->doubt_until) return true;
+    }
+    return false;
+}
+
+static uint64_t life_of(const sk_causal_replica *causal, uint32_t node)
+{
+    if (node == causal->self) return causal->life;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        if (causal->peers[i].id == node) return causal->peers[i].life;
+    }
+    return 0;
+}
+
+// A life that is over (its node reports a later one) and that all have seen to the same counter.
+static bool is_over(const sk_causal_replica *causal, sk_dot life)
+{
+    if (life.counter == SK_RETIRED || sk_actor_life(life.actor) >= life_of(causal, sk_actor_node(life.actor))) return false;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        uint64_t told = sk_vector_get(&causal->peers[i].told, life.actor);
+        if (!causal->peers[i].reported || (told != life.counter && told != SK_RETIRED)) return false;
+    }
+    return true;
+}
+
+static void retire(sk_causal_replica *causal)
+{
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        if (sk_causal_is_ahead(causal, &causal->peers[i])) return; // it may know of a life that we have not heard of
+    }
+    sk_vector seen = {0};
+    sk_vector_copy(&seen, sk_causal_seen(causal));
+    bool stopped = false;
+    uint64_t before = causal->counts.retired;
+    for (size_t i = 0; i < seen.count; i++) { // of each node from its first life on, as far as they are over
+        bool next_node = i > 0 && sk_actor_node(seen.list[i - 1].actor) != sk_actor_node(seen.list[i].actor);
+        if (next_node) stopped = false;
+        if (!stopped && is_over(causal, seen.list[i])) {
+            causal->ops->retire(causal->machine, seen.list[i].actor);
+            causal->counts.retired++;
+        } else if (seen.list[i].counter != SK_RETIRED) {
+            stopped = true;
+        }
+    }
+    sk_vector_deinit(&seen);
+    if (causal->counts.retired == before) return;
+    sk_causal_changed(causal);
+    sk_causal_deliver_held(causal); // what needs a retired life
+}
+
+static bool has_retired_more(const sk_causal_replica *causal, const sk_causal_peer *peer)
+{
+    for (size_t i = 0; i < peer->told.count; i++) {
+        sk_dot told = peer->told.list[i];
+        if (told.counter == SK_RETIRED && sk_vector_get(sk_causal_seen(causal), told.actor) != SK_RETIRED) return true;
+    }
+    return false;
+}
+
+// Of our present life a peer knows more than we: it had changes before this, of a backup's future.
+static void rebirth(sk_causal_replica *causal, const sk_causal_peer *peer)
+{
+    if (sk_vector_get(&peer->told, sk_causal_self(causal)) <= sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal))) return;
+    uint64_t life = causal->life;
+    for (size_t i = 0; i < peer->told.count; i++) {
+        sk_actor actor = peer->told.list[i].actor;
+        if (sk_actor_node(actor) == causal->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor);
+    }
+    sk_causal_begin_life(causal, life + 1);
+    causal->counts.reborn++;
+}
+
+void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
+{
+    causal->counts.reports_received++;
+    sk_vector_copy(&peer->told, &message->seen);
+    peer->reported = true;
+    peer->life = message->life;
+    rebirth(causal, peer);
+    if (!causal->loading) {
+        sk_causal_settle(causal);
+        retire(causal);
+    }
+    if (has_retired_more(causal, peer)) {
+        if (causal->doubt_until == SK_NEVER) causal->doubt_until = causal->now + doubt;
+    } else {
+        causal->doubt_until = SK_NEVER;
+    }
+    bool equal = sk_vector_compare(&message->seen, sk_causal_seen(causal)) == SK_ORDER_EQUAL;
+    bool exact = message->flag && !causal->loading && causal->operations.size == 0;
+    if (equal && exact && message->digest != causal->machine->ops->digest(causal->machine)) {
+        causal->counts.mismatches++;
+        peer->mend = true;
+    }
+    sk_causal_ask_somebody(causal);
+}
+
+void sk_causal_report_tick(sk_causal_replica *causal)
+{
+    if (causal->now >= causal->doubt_until) {
+        sk_causal_ask_somebody(causal);
+        causal->doubt_until = SK_NEVER;
+    }
+    if (causal->now < causal->report_at) return;
+    causal->report_at = SK_NEVER;
+    if (sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
+    sk_vector_copy(&causal->reported, sk_causal_seen(causal));
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i]);
+    }
+    if (causal->peer_count || causal->loading) return;
+    sk_causal_settle(causal);
+    retire(causal);
+}
