@@ -48,6 +48,7 @@ static void close_replica(sk_replica *replica)
         if (peer->walk) causal->ops->walk_close(peer->walk);
         sk_vector_deinit(&peer->told);
         sk_vector_deinit(&peer->has);
+        sk_vector_deinit(&peer->lives);
     }
     sk_ring *const rings[] = {&causal->held, &causal->log, &causal->staged};
     for (size_t i = 0; i < sizeof rings / sizeof *rings; i++) {
@@ -55,7 +56,7 @@ static void close_replica(sk_replica *replica)
         sk_ring_deinit(rings[i]);
     }
     sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_seen, &causal->join_base, &causal->reported,
-                                  &causal->needs};
+                                  &causal->needs,     &causal->lives};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) sk_vector_deinit(vectors[i]);
     sk_free(causal->peers);
     sk_free(causal->answers);

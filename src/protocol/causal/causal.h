@@ -22,7 +22,9 @@
 //   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
 //   8  What all members have reported to have seen is settled (B), and lives that are over and known whole to all are retired, so
-//      vectors do not grow with restarts.                                                                        report.c
+//      vectors do not grow with restarts.                                                                        report.c: is_over
+//   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
+//      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
 //
 // Invariants (sk_causal_check): B <= V; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; nothing is under
@@ -67,6 +69,7 @@ typedef struct sk_causal_peer {
     bool reported;    // `told` and the rest are what it said
     sk_vector told;   // its V, durable there
     uint64_t life;    // its present one
+    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself
     bool held_of;     // it brought a batch that was held: it has what that needs
     bool mend;        // its digest differs: ask it for everything
     sk_ns mended;     // when it was last asked for everything
@@ -152,7 +155,7 @@ typedef struct sk_causal_replica {
     sk_causal_ask ask;
     uint64_t session;
     sk_causal_counts counts;
-    sk_vector needs; // scratch, all below
+    sk_vector needs, lives; // scratch, all below
     sk_buffer scratch;
 } sk_causal_replica;
 

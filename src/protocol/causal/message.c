@@ -3,12 +3,13 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "protocol/lives.h"
+#include "protocol/protocol.h"
 
-enum { HAS_REPORT = 1, HAS_SESSION = 2, HAS_NUMBER = 4, HAS_FLAG = 8, HAS_SEEN = 16, HAS_BASE = 32, HAS_BYTES = 64 };
+enum { HAS_REPORT = 1, HAS_SESSION = 2, HAS_NUMBER = 4, HAS_FLAG = 8, HAS_SEEN = 16, HAS_BASE = 32, HAS_LIVES = 64, HAS_BYTES = 128 };
 
 static const uint8_t fields_of[SK_CAUSAL_KIND_END] = {
     [SK_CAUSAL_BATCHES] = HAS_BYTES,
-    [SK_CAUSAL_REPORT] = HAS_REPORT | HAS_FLAG | HAS_SEEN,
+    [SK_CAUSAL_REPORT] = HAS_REPORT | HAS_FLAG | HAS_SEEN | HAS_LIVES,
     [SK_CAUSAL_ASK] = HAS_SESSION | HAS_FLAG | HAS_SEEN,
     [SK_CAUSAL_LOGGED] = HAS_SESSION | HAS_NUMBER | HAS_BYTES,
     [SK_CAUSAL_CHUNK] = HAS_SESSION | HAS_NUMBER | HAS_BYTES,
@@ -32,6 +33,7 @@ void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out)
     if (fields & HAS_FLAG) sk_write_u8(out, message->flag);
     if (fields & HAS_SEEN) sk_vector_write(&message->seen, out);
     if (fields & HAS_BASE) sk_vector_write(&message->base, out);
+    if (fields & HAS_LIVES) sk_vector_write(&message->lives, out);
     if (fields & HAS_BYTES) sk_buffer_append_slice(out, message->bytes);
 }
 
@@ -56,6 +58,7 @@ int sk_causal_message_read(sk_slice bytes, sk_causal_message *out)
     }
     if (fields & HAS_SEEN) sk_vector_read(&out->seen, &reader, SK_CAUSAL_VECTOR_MAX);
     if (fields & HAS_BASE) sk_vector_read(&out->base, &reader, SK_CAUSAL_VECTOR_MAX);
+    if (fields & HAS_LIVES) sk_vector_read(&out->lives, &reader, SK_MEMBERS_MAX);
     if (fields & HAS_BYTES) out->bytes = sk_read_bytes(&reader, sk_reader_left(&reader));
     return sk_reader_done(&reader) ? 0 : SK_EPROTOCOL;
 }
@@ -64,6 +67,7 @@ void sk_causal_message_deinit(sk_causal_message *message)
 {
     sk_vector_deinit(&message->seen);
     sk_vector_deinit(&message->base);
+    sk_vector_deinit(&message->lives);
 }
 
 // ---- Batches ----

@@ -5,7 +5,7 @@
 //
 //   kind         fields                                   from, to
 //   BATCHES      batches                                  who changed something, to all
-//   REPORT       wall, life, digest, exact, seen          to all
+//   REPORT       wall, life, digest, exact, seen, lives   to all; lives: of each peer, the one it last reported itself
 //   ASK          session, everything, seen                who misses something, to somebody who has it
 //   LOGGED       session, number, batches                 back: batches as they were delivered there
 //   CHUNK        session, number, chunk                   back: a piece of the state
@@ -43,7 +43,7 @@ typedef struct sk_causal_message {
     uint64_t wall_ms, life, digest;
     uint64_t session, number;
     bool flag;            // REPORT: exact (no operation is under way); ASK: everything; DONE: full
-    sk_vector seen, base; // owned by whoever read the message
+    sk_vector seen, base, lives; // owned by whoever read the message
     sk_slice bytes;       // BATCHES, LOGGED, CHUNK
 } sk_causal_message;
 

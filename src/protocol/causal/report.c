@@ -10,10 +10,21 @@ void sk_causal_changed(sk_causal_replica *causal)
     if (causal->report_at == SK_NEVER) causal->report_at = causal->now + report_pause;
 }
 
+static void gather_lives(sk_causal_replica *causal)
+{
+    sk_vector_clear(&causal->lives);
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        const sk_causal_peer *peer = &causal->peers[i];
+        if (peer->reported) sk_vector_raise(&causal->lives, sk_actor_make(peer->id, peer->life), 1);
+    }
+}
+
 // What is reported must last: others forget what everybody has. So it leaves when all of it is on disk.
 void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer)
 {
+    gather_lives(causal);
     sk_causal_message message = {.kind = SK_CAUSAL_REPORT,
+                                 .lives = causal->lives,
                                  .wall_ms = causal->wall_ms,
                                  .life = causal->life,
                                  .digest = causal->machine->ops->digest(causal->machine),
@@ -54,22 +65,30 @@ bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *p
     return false;
 }
 
-static uint64_t life_of(const sk_causal_replica *causal, uint32_t node)
+static bool has_later(const sk_vector *lives, sk_actor life)
 {
-    if (node == causal->self) return causal->life;
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        if (causal->peers[i].id == node) return causal->peers[i].life;
+    for (size_t i = 0; i < lives->count; i++) {
+        sk_actor actor = lives->list[i].actor;
+        if (sk_actor_node(actor) == sk_actor_node(life) && actor > life) return true;
     }
-    return 0;
+    return false;
 }
 
-// A life that is over (its node reports a later one) and that all have seen to the same counter.
+// A life is over when nobody will ever get more of it: all have the same of it, and said so when they had heard of a later life from
+// that node itself. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by
+// its last report, which is from before c. Had C retired the life now, it would never take c from B.
 static bool is_over(const sk_causal_replica *causal, sk_dot life)
 {
-    if (life.counter == SK_RETIRED || sk_actor_life(life.actor) >= life_of(causal, sk_actor_node(life.actor))) return false;
+    uint32_t node = sk_actor_node(life.actor);
+    if (life.counter == SK_RETIRED) return false;
+    if (node == causal->self && sk_actor_life(life.actor) >= causal->life) return false;
     for (size_t i = 0; i < causal->peer_count; i++) {
-        uint64_t told = sk_vector_get(&causal->peers[i].told, life.actor);
-        if (!causal->peers[i].reported || (told != life.counter && told != SK_RETIRED)) return false;
+        const sk_causal_peer *peer = &causal->peers[i];
+        if (!peer->reported) return false;
+        uint64_t told = sk_vector_get(&peer->told, life.actor);
+        if (told != life.counter && told != SK_RETIRED) return false;
+        bool later = peer->id == node ? peer->life > sk_actor_life(life.actor) : has_later(&peer->lives, life.actor);
+        if (!later && told != SK_RETIRED) return false;
     }
     return true;
 }
@@ -127,6 +146,7 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = true;
     peer->life = message->life;
+    sk_vector_copy(&peer->lives, &message->lives);
     rebirth(causal, peer);
     if (!causal->loading) {
         sk_causal_settle(causal);

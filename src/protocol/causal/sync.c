@@ -226,7 +226,7 @@ static void send_part(sk_causal_replica *causal, sk_causal_peer *peer, enum sk_c
 {
     sk_causal_message message = {
         .kind = kind, .session = peer->session, .number = ++peer->sent, .bytes = sk_buffer_slice(&causal->scratch)};
-    sk_causal_send(causal, peer->id, &message, 0);
+    sk_causal_send(causal, peer->id, &message, causal->number);
 }
 
 static void send_end(sk_causal_replica *causal, sk_causal_peer *peer)
@@ -238,7 +238,7 @@ static void send_end(sk_causal_replica *causal, sk_causal_peer *peer)
         message.seen = *causal->ops->walk_seen(peer->walk);
         message.base = *causal->ops->walk_base(peer->walk);
     }
-    sk_causal_send(causal, peer->id, &message, 0);
+    sk_causal_send(causal, peer->id, &message, causal->number);
     stop_answering(causal, peer);
 }
 
