@@ -127,6 +127,14 @@ static bool has_retired_more(const sk_causal_replica *causal, const sk_causal_pe
     return false;
 }
 
+static void begin_or_end_doubt(sk_causal_replica *causal)
+{
+    bool any = false;
+    for (size_t i = 0; i < causal->peer_count; i++) any |= causal->peers[i].linked && has_retired_more(causal, &causal->peers[i]);
+    if (!any) causal->doubt_until = SK_NEVER;
+    else if (causal->doubt_until == SK_NEVER) causal->doubt_until = causal->now + doubt;
+}
+
 // Of our present life a peer knows more than we: it had changes before this, of a backup's future.
 static void rebirth(sk_causal_replica *causal, const sk_causal_peer *peer)
 {
@@ -152,11 +160,7 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
         sk_causal_settle(causal);
         retire(causal);
     }
-    if (has_retired_more(causal, peer)) {
-        if (causal->doubt_until == SK_NEVER) causal->doubt_until = causal->now + doubt;
-    } else {
-        causal->doubt_until = SK_NEVER;
-    }
+    begin_or_end_doubt(causal);
     bool equal = sk_vector_compare(&message->seen, sk_causal_seen(causal)) == SK_ORDER_EQUAL;
     bool exact = message->flag && !causal->loading && causal->operations.size == 0;
     if (equal && exact && message->digest != causal->machine->ops->digest(causal->machine)) {
@@ -171,6 +175,7 @@ void sk_causal_report_tick(sk_causal_replica *causal)
     if (causal->now >= causal->doubt_until) {
         sk_causal_ask_somebody(causal);
         causal->doubt_until = SK_NEVER;
+        begin_or_end_doubt(causal); // that one may give us nothing
     }
     if (causal->now < causal->report_at) return;
     causal->report_at = SK_NEVER;
