@@ -81,7 +81,7 @@ void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_me
     sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_SEND);
     effect->send.to = to;
     effect->send.message = sk_arena_copy(&causal->out->arena, sk_buffer_slice(&bytes));
-    effect->send.after = after;
+    effect->send.after = after > causal->durable ? after : 0;
     effect->send.class = SK_SEND_BULK; // one queue: a report seldom overtakes the batches before it
     sk_buffer_deinit(&bytes);
 }
@@ -147,9 +147,10 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     sk_causal_entries_clear(&causal->staged); // of a sync that was not finished
     causal->staged_bytes = 0;
     sk_causal_begin_life(causal, 0);
-    while (causal->number < causal->recovered) {
+    if (causal->number < causal->recovered) { // one position for all that was recovered
+        causal->number = causal->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);
-        effect->apply.position = ++causal->number;
+        effect->apply.position = causal->number;
         effect->apply.epoch = causal->life;
     }
     causal->durable = causal->number;
@@ -367,7 +368,7 @@ void sk_causal_check(const sk_causal_replica *causal)
     SK_ASSERT(causal->flushed <= sk_vector_get(seen, sk_causal_self(causal)));
     SK_ASSERT(!causal->ask.peer || causal->ask.peer->linked);
     SK_ASSERT(causal->held.count <= SK_CAUSAL_HELD_COUNT && causal->held_bytes <= SK_CAUSAL_HELD_BYTES);
-    SK_ASSERT(causal->log_bytes <= causal->limits.window_bytes_max && causal->staged_bytes <= causal->limits.log_bytes_max);
+    SK_ASSERT(causal->log_bytes <= causal->limits.window_bytes_max && causal->staged_bytes <= sk_causal_staged_max(causal));
     SK_ASSERT(bytes_of(&causal->held) == causal->held_bytes && bytes_of(&causal->log) == causal->log_bytes);
     SK_ASSERT(causal->ask.peer || causal->loading || causal->staged.count == 0);
     SK_ASSERT(!causal->held.count || causal->loading || causal->gap_at != SK_NEVER);

@@ -42,6 +42,7 @@ enum {
     SK_CAUSAL_HELD_BYTES = 4 << 20,
     SK_CAUSAL_HELD_COUNT = 1024,
     SK_CAUSAL_STEP_BYTES = 256 * 1024, // of a peer's state, merged in one step
+    SK_CAUSAL_STAGED_BYTES = 64 << 20, // of it, put aside before: so many, or limits.log_bytes_max if that is more
 };
 
 // Why a message or a batch was ignored: counted.
@@ -143,7 +144,7 @@ typedef struct sk_causal_replica {
     size_t log_bytes;
     sk_vector floor; // of each actor, the last that the log does not have
 
-    sk_ring staged; // sk_causal_entry: chunks put aside, at most limits.log_bytes_max
+    sk_ring staged; // sk_causal_entry: chunks put aside, at most sk_causal_staged_max
     size_t staged_bytes;
     bool loading;   // all of them are here and in the log, and some are merged: the state is half way, and not shown to anybody
     bool join_full; // what they make whole
@@ -206,6 +207,12 @@ bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *p
 static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)
 {
     return causal->ops->seen(causal->machine);
+}
+
+static inline size_t sk_causal_staged_max(const sk_causal_replica *causal)
+{
+    size_t most = causal->limits.log_bytes_max;
+    return most > SK_CAUSAL_STAGED_BYTES ? most : SK_CAUSAL_STAGED_BYTES;
 }
 
 static inline sk_actor sk_causal_self(const sk_causal_replica *causal)

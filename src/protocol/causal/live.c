@@ -107,7 +107,7 @@ void sk_causal_flush(sk_causal_replica *causal)
         sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_ANSWER);
         effect->answer.request = answer->request;
         effect->answer.reply = sk_arena_copy(&causal->out->arena, reply);
-        effect->answer.after = causal->number;
+        effect->answer.after = causal->number > causal->durable ? causal->number : 0;
     }
     causal->answer_count = 0;
     sk_buffer_reset(&causal->replies, BYTES_KEPT);

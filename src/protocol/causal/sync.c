@@ -95,9 +95,9 @@ void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, co
 void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
     if (!is_asked(causal, peer, message)) return;
-    if (causal->staged_bytes + message->bytes.size > causal->limits.log_bytes_max) {
+    if (causal->staged_bytes + message->bytes.size > sk_causal_staged_max(causal)) {
         sk_causal_ignore(causal, SK_CAUSAL_IGNORE_too_big);
-        causal->why = "a peer's state does not fit beside this one: raise log-bytes-max";
+        causal->why = "a peer's state does not fit beside this one: raise snapshot-bytes";
         sk_effects_add(causal->out, SK_EFFECT_STATUS);
         forget_ask(causal);
         return;
