@@ -222,6 +222,36 @@ static void V03_the_sender_dies_half_way(void **state)
     }
 }
 
+// The sender's last batch came to one node only, and not to its own disk. That node is away while the others learn that the life is
+// over: they must not close it before they have heard from all.
+static void V03_the_last_word_of_a_life(void **state)
+{
+    crdt_cluster c;
+    open_cluster(&c, 3, 3);
+    submit(&c, 0, "incr k");
+    crdt_heal(&c);
+    submit(&c, 0, "incr k");
+    drop_link(&c, 0, 2);
+    while (c.links[0][1].count) { // nothing else happens: no disk writes, no reports
+        flight f = *(flight *)sk_ring_at(&c.links[0][1], 0);
+        sk_ring_pop_front(&c.links[0][1], 1);
+        crdt_step(&c, &c.nodes[1], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = 1, .message = sk_slice_make(f.bytes, f.size)}});
+        sk_free(f.bytes);
+    }
+    crdt_cut(&c, 1, 0, true);
+    crdt_cut(&c, 1, 2, true);
+    crdt_crash(&c, &c.nodes[0]);
+    crdt_run(&c, SK_S);
+    crdt_start(&c, &c.nodes[0]);
+    crdt_run(&c, 10 * SK_S);
+    reads_at(&c, 0, "get k", "$1\r\n1\r\n");
+    reads_at(&c, 1, "get k", "$1\r\n2\r\n");
+    crdt_heal(&c);
+    agree(&c);
+    reads(&c, "get k", "$1\r\n2\r\n");
+    crdt_close(&c);
+}
+
 // A lost disk, and a boot number that begins again: what the new life writes is new to all.
 static void V04_a_restart_from_nothing(void **state)
 {
@@ -698,6 +728,7 @@ int main(void)
         cmocka_unit_test(V02_a_lost_message_is_asked_for_and_never_skipped),
         cmocka_unit_test(V02_the_last_message_is_lost),
         cmocka_unit_test(V03_the_sender_dies_half_way),
+        cmocka_unit_test(V03_the_last_word_of_a_life),
         cmocka_unit_test(V04_a_restart_from_nothing),
         cmocka_unit_test(V05_strangers_are_not_heard),
         cmocka_unit_test(V06_counters_near_their_ends),

@@ -54,8 +54,38 @@ static void a_token_and_its_use(void **state)
     world_close(&w);
 }
 
+// What was read may be on no disk yet: a token for it is not given before.
+static void V07_a_token_stands_for_what_lasts(void **state)
+{
+    world w;
+    connection writer, reader;
+    open_all(&w, &writer);
+    connect_client(&w, &reader, "10.0.0.2:1235");
+    ask(&w, &reader, "GET s/a");
+    sk_buffer_clear(&reader.output);
+    sk_buffer_append_text(&writer.input, "SET s/a 1\r\n");
+    feed(&w, &writer);
+    sk_node_turn(w.node); // the disk has not done it
+    sk_buffer_append_text(&reader.input, "GET s/a\r\n");
+    feed(&w, &reader);
+    sk_node_turn(w.node);
+    sk_buffer_append_byte(&reader.output, 0);
+    assert_string_equal((const char *)reader.output.data, "$1\r\n1\r\n");
+    sk_buffer_clear(&reader.output);
+    sk_buffer_append_text(&reader.input, "SESSION TOKEN\r\n");
+    feed(&w, &reader);
+    for (int i = 0; i < 3; i++) sk_node_turn(w.node);
+    assert_int_equal(reader.output.size, 0);
+    settle(&w, &reader);
+    assert_true(reader.output.size > 0 && reader.output.data[0] == '$');
+    settle(&w, &writer);
+    disconnect(&w, &writer);
+    disconnect(&w, &reader);
+    world_close(&w);
+}
+
 // Somebody's writes that no node but a lost one has had: an honest answer in time.
-static void what_is_not_here_is_waited_for_and_then_refused(void **state)
+static void V07_what_is_not_here_is_waited_for_and_then_refused(void **state)
 {
     world w;
     connection c;
@@ -151,7 +181,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_and_its_use),
-        cmocka_unit_test(what_is_not_here_is_waited_for_and_then_refused),
+        cmocka_unit_test(V07_a_token_stands_for_what_lasts),
+        cmocka_unit_test(V07_what_is_not_here_is_waited_for_and_then_refused),
         cmocka_unit_test(a_client_that_goes_while_it_waits),
         cmocka_unit_test(damaged_tokens),
         cmocka_unit_test(reads_and_their_modes),
