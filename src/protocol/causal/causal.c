@@ -56,7 +56,7 @@ static void close_replica(sk_replica *replica)
         sk_ring_deinit(rings[i]);
     }
     sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_seen, &causal->join_base, &causal->reported,
-                                  &causal->needs,     &causal->lives};
+                                  &causal->needs,     &causal->lives, &causal->finals};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) sk_vector_deinit(vectors[i]);
     sk_free(causal->peers);
     sk_free(causal->answers);

@@ -70,7 +70,7 @@ typedef struct sk_causal_peer {
     bool reported;    // `told` and the rest are what it said
     sk_vector told;   // its V, durable there
     uint64_t life;    // its present one
-    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself
+    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself (counter 1), and finals
     bool held_of;     // it brought a batch that was held: it has what that needs
     bool mend;        // its digest differs: ask it for everything
     sk_ns mended;     // when it was last asked for everything
@@ -88,6 +88,7 @@ typedef struct sk_causal_ask {
     sk_causal_peer *peer; // NULL: nothing
     uint64_t session;
     uint64_t parts;  // received
+    uint64_t delivered; // counts.delivered before
     sk_ns until;     // given up when nothing comes
 } sk_causal_ask;
 
@@ -150,7 +151,9 @@ typedef struct sk_causal_replica {
     bool join_full; // what they make whole
     sk_vector join_seen, join_base;
 
+    sk_vector finals;   // of each node, its last life that is retired here, and where it ended
     sk_vector reported; // V as we last told it
+    bool lives_news;    // a peer has begun another life: the others are to know that we know
     sk_ns report_at;
     sk_ns doubt_until;  // a peer has retired what we have not: wait so long for the others to say so
     sk_causal_ask ask;

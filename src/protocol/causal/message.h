@@ -5,7 +5,8 @@
 //
 //   kind         fields                                   from, to
 //   BATCHES      batches                                  who changed something, to all
-//   REPORT       wall, life, digest, exact, seen, lives   to all; lives: of each peer, the one it last reported itself
+//   REPORT       wall, life, digest, exact, seen, lives   to all; lives: of each peer, the one it last reported itself,
+//                                                         and where those ended that the sender has retired
 //   ASK          session, everything, seen                who misses something, to somebody who has it
 //   LOGGED       session, number, batches                 back: batches as they were delivered there
 //   CHUNK        session, number, chunk                   back: a piece of the state

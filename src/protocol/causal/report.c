@@ -12,7 +12,7 @@ void sk_causal_changed(sk_causal_replica *causal)
 
 static void gather_lives(sk_causal_replica *causal)
 {
-    sk_vector_clear(&causal->lives);
+    sk_vector_copy(&causal->lives, &causal->finals);
     for (size_t i = 0; i < causal->peer_count; i++) {
         const sk_causal_peer *peer = &causal->peers[i];
         if (peer->reported) sk_vector_raise(&causal->lives, sk_actor_make(peer->id, peer->life), 1);
@@ -74,6 +74,26 @@ static bool has_later(const sk_vector *lives, sk_actor life)
     return false;
 }
 
+// Where a life that others have retired ended, if anybody still knows: 0 if not. From its retirement alone a node with an old backup would
+// not see that it lacks the end.
+static uint64_t final_of(const sk_causal_replica *causal, sk_actor life)
+{
+    uint64_t final = 0;
+    for (size_t i = 0; i < causal->peer_count && !final; i++) final = sk_vector_get(&causal->peers[i].lives, life);
+    return final;
+}
+
+// Something of an earlier life of that node that we do not have? It would be retired with this one.
+static bool knows_earlier(const sk_causal_replica *causal, const sk_vector *told, sk_actor life)
+{
+    for (size_t i = 0; i < told->count; i++) {
+        sk_dot dot = told->list[i];
+        bool earlier = sk_actor_node(dot.actor) == sk_actor_node(life) && dot.actor < life && dot.counter != SK_RETIRED;
+        if (earlier && !sk_vector_has(sk_causal_seen(causal), dot)) return true;
+    }
+    return false;
+}
+
 // A life is over when nobody will ever get more of it: all have the same of it, and said so when they had heard of a later life from
 // that node itself. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by
 // its last report, which is from before c. Had C retired the life now, it would never take c from B.
@@ -86,18 +106,27 @@ static bool is_over(const sk_causal_replica *causal, sk_dot life)
         const sk_causal_peer *peer = &causal->peers[i];
         if (!peer->reported) return false;
         uint64_t told = sk_vector_get(&peer->told, life.actor);
-        if (told != life.counter && told != SK_RETIRED) return false;
+        bool same = told == SK_RETIRED ? final_of(causal, life.actor) == life.counter : told == life.counter;
+        if (!same) return false;
+        if (knows_earlier(causal, &peer->told, life.actor)) return false;
         bool later = peer->id == node ? peer->life > sk_actor_life(life.actor) : has_later(&peer->lives, life.actor);
         if (!later && told != SK_RETIRED) return false;
     }
     return true;
 }
 
+// Of the last retired life of each node.
+static void keep_final(sk_causal_replica *causal, sk_dot end)
+{
+    for (size_t i = causal->finals.count; i-- > 0;) {
+        sk_actor actor = causal->finals.list[i].actor;
+        if (sk_actor_node(actor) == sk_actor_node(end.actor)) sk_vector_remove(&causal->finals, actor);
+    }
+    sk_vector_raise(&causal->finals, end.actor, end.counter);
+}
+
 static void retire(sk_causal_replica *causal)
 {
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        if (sk_causal_is_ahead(causal, &causal->peers[i])) return; // it may know of a life that we have not heard of
-    }
     sk_vector seen = {0};
     sk_vector_copy(&seen, sk_causal_seen(causal));
     bool stopped = false;
@@ -107,6 +136,7 @@ static void retire(sk_causal_replica *causal)
         if (next_node) stopped = false;
         if (!stopped && is_over(causal, seen.list[i])) {
             causal->ops->retire(causal->machine, seen.list[i].actor);
+            keep_final(causal, seen.list[i]);
             causal->counts.retired++;
         } else if (seen.list[i].counter != SK_RETIRED) {
             stopped = true;
@@ -153,6 +183,10 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     causal->counts.reports_received++;
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = true;
+    if (peer->life != message->life) { // the others want to know that we know
+        causal->lives_news = true;
+        sk_causal_changed(causal);
+    }
     peer->life = message->life;
     sk_vector_copy(&peer->lives, &message->lives);
     rebirth(causal, peer);
@@ -175,11 +209,12 @@ void sk_causal_report_tick(sk_causal_replica *causal)
     if (causal->now >= causal->doubt_until) {
         sk_causal_ask_somebody(causal);
         causal->doubt_until = SK_NEVER;
-        begin_or_end_doubt(causal); // that one may give us nothing
+        begin_or_end_doubt(causal); // nobody was free to be asked, or that one gives us nothing
     }
     if (causal->now < causal->report_at) return;
     causal->report_at = SK_NEVER;
-    if (sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
+    if (!causal->lives_news && sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
+    causal->lives_news = false;
     sk_vector_copy(&causal->reported, sk_causal_seen(causal));
     for (size_t i = 0; i < causal->peer_count; i++) {
         if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i]);

@@ -21,7 +21,8 @@ static void ask_peer(sk_causal_replica *causal, sk_causal_peer *peer, bool every
 {
     if (everything) peer->mended = causal->now;
     peer->mend = false;
-    causal->ask = (sk_causal_ask){.peer = peer, .session = ++causal->session, .until = causal->now + patience};
+    causal->ask = (sk_causal_ask){.peer = peer, .session = ++causal->session, .until = causal->now + patience,
+                                  .delivered = causal->counts.delivered};
     causal->counts.asks++;
     sk_causal_message message = {
         .kind = SK_CAUSAL_ASK, .session = causal->ask.session, .flag = everything, .seen = *sk_causal_seen(causal)};
@@ -87,7 +88,7 @@ void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const 
 void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
     if (!is_asked(causal, peer, message)) return;
-    bool progress = causal->ask.parts > 0;
+    bool progress = causal->counts.delivered > causal->ask.delivered; // what is brought and held again is none
     forget_ask(causal);
     ask_again(causal, progress);
 }
