@@ -76,6 +76,8 @@ static void end_job(sk_client *client)
     }
     client->job = NULL;
     client->wait_until = 0;
+    sk_token_wait_free(client->token);
+    client->token = NULL;
     sk_list_remove(&client->working);
 }
 
@@ -277,6 +279,7 @@ static bool data_request(sk_client *client, const sk_command *command, size_t ar
     client->ordered = ordered;
     client->exclusive = sliced;
     client->last_command = command;
+    if (space->protocol->mergeable) sk_token_spaces_add(&client->seen, space->id);
     node->commands++;
     uint64_t number = open_slot(client);
     if (ordered) sk_origin_submit(space, client, number, client->resp, argc, route.argv);
@@ -392,6 +395,8 @@ bool sk_clients_work(sk_node *node)
                 more = true;
                 continue;
             }
+        } else if (client->token) {
+            if (!sk_token_wait_end(client, &(sk_reply){.out = reply, .resp = client->resp})) continue;
         } else if (client->wait_until > node->now) {
             continue;
         } else {

@@ -16,6 +16,7 @@
 #include "base/ring.h"
 #include "node/kind.h"
 #include "node/node.h"
+#include "node/token.h"
 #include "redis/command.h"
 #include "redis/resp.h"
 
@@ -34,6 +35,7 @@ struct sk_client {
     uint32_t selected; // space number bound by SELECT; 0: the routed view
     uint32_t bound;    // that space's id; 0: none
     enum sk_reads_mode read_mode;
+    sk_token_spaces seen; // what a token of this connection is about
     uint32_t tries;    // how often what is under way was routed again
     enum sk_client_reply_mode reply_mode;
     const sk_command *last_command;
@@ -63,9 +65,10 @@ struct sk_client {
     // A sliced command under way (then it is the only slot).
     sk_machine_job *job;
     uint64_t job_slot;
-    // WAIT under way: answer at this time.
+    // WAIT or SESSION under way: answer at this time, SESSION as soon as it can.
     sk_ns wait_until;
     int64_t wait_answer;
+    sk_token_wait *token; // SESSION's
 };
 
 // Where the reply of a slot is to be appended; then complete it. Exactly one RESP value.

@@ -99,6 +99,32 @@ static const sk_space_kind crdt_kind = {
     .reads = SK_READS_LOCAL,
 };
 
+// ---- causal ----
+
+static const char *causal_durability_refused(enum sk_durability durability)
+{
+    return durability == SK_DURABILITY_ALWAYS ? NULL : "causal spaces answer when this node has the write on disk, so far. Use DURABILITY always";
+}
+
+static const char *causal_option_refused(sk_slice name, sk_slice value)
+{
+    sk_mergespace_options ignored = {0};
+    if (take_option(&ignored, name, value)) return NULL;
+    return "a causal space has the options register (lww or mv), counter (pn or g) and memory-max";
+}
+
+static const sk_space_kind causal_kind = {
+    .protocol = &sk_causal,
+    .promise = "causal: every node takes writes at once; no node shows a write without all that its writer had seen",
+    .writable = "this node",
+    .open = open_mergespace,
+    .facts = mergespace_facts,
+    .set_memory_max = sk_mergespace_set_memory_max,
+    .durability_refused = causal_durability_refused,
+    .option_refused = causal_option_refused,
+    .reads = SK_READS_SESSION,
+};
+
 static sk_machine *open_catalogue(sk_node_id node, sk_slice options)
 {
     return sk_catalogue_machine_open();
@@ -113,7 +139,7 @@ const sk_space_kind sk_space_kind_system = {
     .reads = SK_READS_LINEARIZABLE,
 };
 
-static const sk_space_kind *const kinds[] = {&raft_kind, &crdt_kind};
+static const sk_space_kind *const kinds[] = {&raft_kind, &crdt_kind, &causal_kind};
 
 const sk_space_kind *sk_space_kind_find(sk_slice name)
 {

@@ -8,6 +8,8 @@
 static const char behind[] =
     "-CLUSTERDOWN this node has not yet applied what was answered here before: try again, or READMODE local or linearizable\r\n";
 
+static const char loading[] = "-LOADING this node is taking over the state of another: try again\r\n";
+
 typedef struct waiting {
     sk_list link;
     sk_client *client;
@@ -41,6 +43,12 @@ static uint64_t applied_of_ours(const sk_space *space)
     return sk_session_last(&space->sessions, identity->node, identity->boot);
 }
 
+// A state half way to another is shown to nobody.
+static bool is_ready(const sk_space *space, uint64_t needs)
+{
+    return needs <= applied_of_ours(space) && !space->status.loading;
+}
+
 void sk_local_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8_t resp, size_t argc, const sk_slice *argv,
                         bool session)
 {
@@ -50,8 +58,9 @@ void sk_local_reads_add(sk_space *space, sk_client *client, uint64_t slot, uint8
     sk_command_encode(bytes, argc, argv);
     uint64_t routing = sk_route_stamp(space);
     sk_ns deadline = node->now + node->config.request_timeout;
-    uint64_t needs = session ? space->origin.answered_max : 0;
-    if (needs <= applied_of_ours(space) && sk_list_empty(&space->local_reads.waiting)) {
+    // Where a request runs at once, whatever was answered here is applied.
+    uint64_t needs = session && !space->protocol->mergeable ? space->origin.answered_max : 0;
+    if (is_ready(space, needs) && sk_list_empty(&space->local_reads.waiting)) {
         sk_buffer command = {0}; // what answers may use the scratch buffer
         sk_buffer_append_slice(&command, sk_buffer_slice(bytes));
         sk_reads_run(space, client, slot, resp, routing, sk_buffer_slice(&command), deadline);
@@ -81,12 +90,12 @@ void sk_local_reads_turn(sk_space *space)
 {
     while (!sk_list_empty(&space->local_reads.waiting)) {
         waiting *one = SK_CONTAINER(space->local_reads.waiting.next, waiting, link);
-        bool ready = one->needs <= applied_of_ours(space);
+        bool ready = is_ready(space, one->needs);
         if (!ready && one->deadline > space->node->now) return;
         take(space, one);
         sk_slice command = sk_slice_make(one->command, one->size);
         if (ready) sk_reads_run(space, one->client, one->slot, one->resp, one->routing, command, one->deadline);
-        else sk_client_answer(one->client, one->slot, sk_slice_text(behind));
+        else sk_client_answer(one->client, one->slot, sk_slice_text(space->status.loading ? loading : behind));
         sk_free(one);
     }
 }

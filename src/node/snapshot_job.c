@@ -93,7 +93,7 @@ static void on_written(void *context, int error, const sk_snapshot_info *info)
 static bool wanted(const sk_space *space)
 {
     if (space->job.writer || space->job.retry_at > space->node->now || sk_transfer_installing(space)) return false;
-    if (space->applied <= space->snapshot.position) return false;
+    if (space->applied <= space->snapshot.position || space->status.loading) return false;
     return space->snapshot_wanted || sk_wal_pressed(space->node->wal, space->id);
 }
 

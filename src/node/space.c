@@ -442,6 +442,11 @@ void sk_space_durable(sk_space *space, uint64_t sequence)
     sk_answers_release(space);
 }
 
+bool sk_space_is_durable(const sk_space *space, uint64_t number)
+{
+    return space->marks.count == 0 || ((const mark *)sk_ring_at(&space->marks, 0))->number > number;
+}
+
 void sk_space_disk_failed(sk_space *space, int error)
 {
     sk_space_step(space, (sk_event){.kind = SK_EVENT_DISK_FAILED, .disk_failed.error = error});

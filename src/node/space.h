@@ -100,6 +100,7 @@ void sk_space_close(sk_space *space);
 void sk_space_step(sk_space *space, sk_event event);
 void sk_space_durable(sk_space *space, uint64_t sequence); // the log: all up to here is on disk
 void sk_space_disk_failed(sk_space *space, int error);
+bool sk_space_is_durable(const sk_space *space, uint64_t number); // all records up to there are on disk
 
 // Orders a request as leader: origin and number say whose (the clock and its flags are filled in). SK_ENOTLEADER and the like come
 // back through the refuse effect.

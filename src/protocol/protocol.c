@@ -29,7 +29,7 @@ void sk_effects_deinit(sk_effects *out)
 
 const sk_protocol *sk_protocol_find(const char *name)
 {
-    static const sk_protocol *const protocols[] = {&sk_raft, &sk_crdt};
+    static const sk_protocol *const protocols[] = {&sk_raft, &sk_crdt, &sk_causal};
     for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
         if (!strcmp(protocols[i]->name, name)) return protocols[i];
     }

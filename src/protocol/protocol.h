@@ -203,6 +203,7 @@ typedef struct sk_status {
     uint64_t committed; // known to be ordered for good
     uint64_t applied;   // emitted as apply
     bool recovering;    // neither votes nor counts until a live leader has refilled it
+    bool loading;       // a mergeable replica: the machine is half way to a peer's state, not to be read, nor kept in a snapshot
     const char *why;    // a reason for HALTED or recovering, static text; NULL otherwise
 } sk_status;
 
@@ -296,6 +297,7 @@ typedef struct sk_protocol {
 
 extern const sk_protocol sk_raft;
 extern const sk_protocol sk_crdt;
+extern const sk_protocol sk_causal;
 
 // The table of protocols: NULL when there is none of that name.
 const sk_protocol *sk_protocol_find(const char *name);

@@ -1,4 +1,4 @@
-// A small cluster of crdt replicas over real mergeable key spaces: time, links that keep their order but may be cut with what is on them,
+// A small cluster of replicas (crdt's, or another protocol's of the same kind) over real mergeable key spaces: time, links that keep their order but may be cut with what is on them,
 // disks that lose what was not synced, clocks that are wrong, backups restored. One seed decides everything.
 #ifndef SK_TEST_SUPPORT_CRDT_CLUSTER_H
 #define SK_TEST_SUPPORT_CRDT_CLUSTER_H
@@ -55,6 +55,7 @@ typedef struct computer {
 } computer;
 
 typedef struct crdt_cluster {
+    const sk_protocol *protocol;
     size_t count;
     computer nodes[CRDT_NODES_MAX];
     sk_ring links[CRDT_NODES_MAX][CRDT_NODES_MAX]; // flight: from, to
@@ -67,6 +68,7 @@ typedef struct crdt_cluster {
     sk_limits limits;
     bool duplicates; // operations and reports come twice now and then
     bool drops;      // messages vanish now and then
+    bool reorders;   // and overtake the one before
 } crdt_cluster;
 
 static inline uint64_t crdt_wall(const crdt_cluster *c, const computer *n)
@@ -100,6 +102,13 @@ static inline void crdt_carry(crdt_cluster *c, computer *n, sk_node_id to, sk_sl
         flight *f = sk_ring_push(link);
         *f = (flight){.at = at, .from = n->id, .bytes = sk_alloc(bytes.size), .size = bytes.size};
         memcpy(f->bytes, bytes.data, bytes.size);
+        flight *before = link->count > 1 ? sk_ring_at(link, link->count - 2) : NULL;
+        if (!before || !c->reorders || !sk_prng_chance(&c->prng, 1, 5)) continue;
+        flight overtaken = *before;
+        before->bytes = f->bytes;
+        before->size = f->size;
+        f->bytes = overtaken.bytes;
+        f->size = overtaken.size;
     }
 }
 
@@ -148,9 +157,9 @@ static inline void crdt_step(crdt_cluster *c, computer *n, sk_event event)
     event.now = c->now;
     event.wall_ms = crdt_wall(c, n);
     sk_effects_reset(&n->effects);
-    sk_crdt.step(n->replica, &event, &n->effects);
+    c->protocol->step(n->replica, &event, &n->effects);
     crdt_carry_out(c, n);
-    sk_crdt.check(n->replica);
+    c->protocol->check(n->replica);
 }
 
 static inline void crdt_sync_disk(crdt_cluster *c, computer *n)
@@ -181,6 +190,7 @@ static inline void drop_records(computer *n, uint64_t above)
 
 static inline void crdt_snapshot(crdt_cluster *c, computer *n)
 {
+    if (c->protocol->status(n->replica).loading) return;
     crdt_sync_disk(c, n);
     sk_buffer_clear(&n->snapshot);
     sk_machine_image *image = n->machine->ops->image_open(n->machine);
@@ -229,15 +239,15 @@ static inline void crdt_start(crdt_cluster *c, computer *n)
     }
     sk_setup setup = {.self = n->id, .members = members, .member_count = c->count, .boot = ++n->boot, .limits = c->limits,
                       .recovery = {.snapshot_position = n->snapshot_position}, .now = c->now, .wall_ms = crdt_wall(c, n), .machine = n->machine};
-    n->replica = sk_crdt.open(&setup);
+    n->replica = c->protocol->open(&setup);
     n->applied = n->snapshot_position;
     for (size_t i = 0; i < n->records.count; i++)
-        sk_crdt.recover(n->replica, &((disk_record *)sk_ring_at(&n->records, i))->record);
+        c->protocol->recover(n->replica, &((disk_record *)sk_ring_at(&n->records, i))->record);
     n->durable = n->records.count ? ((disk_record *)sk_ring_at(&n->records, n->records.count - 1))->record.number : n->snapshot_position;
     n->last_request = c->requests;
     n->up = true;
     sk_effects_reset(&n->effects);
-    sk_crdt.start(n->replica, c->now, false, &n->effects);
+    c->protocol->start(n->replica, c->now, false, &n->effects);
     crdt_carry_out(c, n);
     for (size_t i = 0; i < c->count; i++) {
         if (i + 1 != n->id && c->nodes[i].up && !c->cut[n->id - 1][i]) crdt_link(c, n->id - 1, i, true);
@@ -248,7 +258,7 @@ static inline void crdt_start(crdt_cluster *c, computer *n)
 static inline void crdt_crash(crdt_cluster *c, computer *n)
 {
     n->up = false;
-    sk_crdt.close(n->replica);
+    c->protocol->close(n->replica);
     n->machine->ops->close(n->machine);
     n->replica = NULL;
     n->machine = NULL;
@@ -268,13 +278,17 @@ static inline void crdt_wipe(computer *n)
     n->durable = 0;
 }
 
-static inline void crdt_open(crdt_cluster *c, size_t count, uint64_t seed)
+static inline void crdt_open_with(crdt_cluster *c, const sk_protocol *protocol, size_t count, uint64_t seed)
 {
     memset(c, 0, sizeof *c);
+    c->protocol = protocol;
     c->count = count;
     c->now = SK_S;
     c->latency_max = 5 * SK_MS;
-    c->limits = (sk_limits){.pending_max = CRDT_REQUESTS_MAX, .log_entries_max = 100000, .log_bytes_max = 64 << 20};
+    c->limits = (sk_limits){.pending_max = CRDT_REQUESTS_MAX,
+                            .log_entries_max = 100000,
+                            .log_bytes_max = 64 << 20,
+                            .window_bytes_max = 1 << 20};
     sk_prng_init(&c->prng, seed);
     for (size_t i = 0; i < count; i++) {
         c->nodes[i].id = (sk_node_id)i + 1;
@@ -285,13 +299,18 @@ static inline void crdt_open(crdt_cluster *c, size_t count, uint64_t seed)
     for (size_t i = 0; i < count; i++) crdt_start(c, &c->nodes[i]);
 }
 
+static inline void crdt_open(crdt_cluster *c, size_t count, uint64_t seed)
+{
+    crdt_open_with(c, &sk_crdt, count, seed);
+}
+
 static inline void crdt_close(crdt_cluster *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         computer *n = &c->nodes[i];
         if (n->up) {
             n->up = false;
-            sk_crdt.close(n->replica);
+            c->protocol->close(n->replica);
             n->machine->ops->close(n->machine);
         }
         drop_records(n, 0);
@@ -310,7 +329,7 @@ static inline void crdt_close(crdt_cluster *c)
 
 static inline void crdt_tick(crdt_cluster *c, computer *n)
 {
-    for (int i = 0; i < 4 && sk_crdt.deadline(n->replica) <= c->now; i++) crdt_step(c, n, (sk_event){.kind = SK_EVENT_TICK});
+    for (int i = 0; i < 4 && c->protocol->deadline(n->replica) <= c->now; i++) crdt_step(c, n, (sk_event){.kind = SK_EVENT_TICK});
 }
 
 // A request, words between spaces, submitted at once; its answer comes when its turn ends and its record lasts.
@@ -362,7 +381,7 @@ static inline bool crdt_next(crdt_cluster *c, sk_ns until)
     for (size_t i = 0; i < c->count; i++) {
         computer *n = &c->nodes[i];
         if (!n->up) continue;
-        sk_ns due = sk_crdt.deadline(n->replica);
+        sk_ns due = c->protocol->deadline(n->replica);
         if (due < c->now) due = c->now;
         if (due < at) {
             at = due;

@@ -147,6 +147,7 @@ void sk_node_run_reset(sk_node_call *call)
     memset(client->name, 0, sizeof client->name);
     client->selected = client->bound = 0;
     client->read_mode = SK_READS_DEFAULT;
+    client->seen = (sk_token_spaces){0};
     client->reply_mode = SK_REPLY_ON;
     client->resp = call->reply.resp = 2;
     sk_call_speak(call);

@@ -100,6 +100,10 @@ void sk_node_run_info(sk_node_call *call);
 // ---- readmode.c ----
 void sk_node_run_readmode(sk_node_call *call);
 
+// ---- session.c ----
+void sk_node_run_session_token(sk_node_call *call);
+void sk_node_run_session_use(sk_node_call *call);
+
 // ---- space.c ----
 void sk_node_run_space_alter(sk_node_call *call);
 void sk_node_run_space_create(sk_node_call *call);

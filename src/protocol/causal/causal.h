@@ -1,0 +1,235 @@
+// Causal broadcast of a mergeable machine's changes: every node takes writes at once, and no node shows a change before what it followed.
+//
+// Words. An actor is a node in one of its lives (clock/vector.h). A *batch* is a run of one actor's changes with what it *needs*: a
+// vector. To *deliver* a batch is to apply it to the machine. `seen` (V) is the machine's vector: of each actor, what was delivered. A
+// *causal* set of changes holds with each change all that its node had delivered before making it. `base` (B): what every member is known
+// to have seen, below which the machine cannot tell differences.
+//
+// Rules, and the function for each:
+//   1  A submit runs on the machine inside step. What a turn changes is one batch (or a few, when it is much), which needs what was
+//      delivered here before. It is recorded, sent to every linked peer, and its answers leave when it is on disk.   live.c: flush
+//   2  A batch is delivered when V has all that it needs, each once, whoever brings it. So V is causal at every step, and what readers see
+//      too (V01).                                                                                                live.c: deliver
+//   3  A batch that came too early is held. What is held is bounded: beyond it batches are dropped, counted and asked for again, for a gap
+//      is never passed over (V02). A gap that does not fill by itself is asked for.                              live.c: hold
+//   4  What was delivered is kept in a log bounded in bytes, in the order of delivery, which is a causal order. Whoever misses something is
+//      sent the log from there: by any node that has it, whoever made it (V03).                                  log.c, sync.c
+//   5  Who was away for longer than the log reaches (V08) is sent the state, as chunks. They are put aside and merged in one step at their
+//      end, with V: until then readers see the state before. What is too much for one step is merged in slices, and the space
+//      answers nothing meanwhile: it *loads*.                                                                    sync.c: on_done
+//   6  A report is V, a digest and the wall time, sent when a link comes up and, after a pause, when V has changed. It shows what was
+//      lost on the way, even the last batch of all. An idle space is quiet.                                      report.c
+//   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
+//      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
+//   8  What all members have reported to have seen is settled (B), and lives that are over and known whole to all are retired, so
+//      vectors do not grow with restarts.                                                                        report.c: is_over
+//   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
+//      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+// Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
+//
+// Invariants (sk_causal_check): B <= V; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; nothing is under
+// way with a peer that is not linked; what is held is not deliverable.
+#ifndef SK_PROTOCOL_CAUSAL_CAUSAL_H
+#define SK_PROTOCOL_CAUSAL_CAUSAL_H
+
+#include "base/ring.h"
+#include "protocol/causal/message.h"
+#include "protocol/protocol.h"
+
+enum {
+    SK_CAUSAL_BATCH_SIZE = 64 * 1024,  // about; an operation that is greater travels whole
+    SK_CAUSAL_PARTS_MAX = 4,           // chunks or messages of the log, sent and not acknowledged
+    SK_CAUSAL_HELD_BYTES = 4 << 20,
+    SK_CAUSAL_HELD_COUNT = 1024,
+    SK_CAUSAL_STEP_BYTES = 256 * 1024, // of a peer's state, merged in one step
+    SK_CAUSAL_STAGED_BYTES = 64 << 20, // of it, put aside before: so many, or limits.log_bytes_max if that is more
+};
+
+// Why a message or a batch was ignored: counted.
+#define SK_CAUSAL_IGNORES(X) \
+    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading)
+enum sk_causal_ignore {
+#define X(name) SK_CAUSAL_IGNORE_##name,
+    SK_CAUSAL_IGNORES(X)
+#undef X
+    SK_CAUSAL_IGNORE_COUNT
+};
+
+// A batch in the log or held: owned bytes.
+typedef struct sk_causal_entry {
+    sk_actor actor;
+    uint64_t first, last;
+    uint8_t *bytes;
+    size_t size;
+} sk_causal_entry;
+
+typedef struct sk_causal_peer {
+    sk_node_id id;
+    bool linked;
+    sk_ns round_trip, heard;
+    bool reported;    // `told` and the rest are what it said
+    sk_vector told;   // its V, durable there
+    uint64_t life;    // its present one
+    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself (counter 1), and finals
+    bool held_of;     // it brought a batch that was held: it has what that needs
+    bool mend;        // its digest differs: ask it for everything
+    sk_ns mended;     // when it was last asked for everything
+    // What it asked us for.
+    bool asking;
+    sk_machine_walk *walk;  // NULL: the log
+    uint64_t cursor;        // of the log: the next entry to look at
+    sk_vector has;          // what it had when it asked
+    uint64_t session;
+    uint64_t sent, acknowledged; // messages
+} sk_causal_peer;
+
+// What we asked for.
+typedef struct sk_causal_ask {
+    sk_causal_peer *peer; // NULL: nothing
+    uint64_t session;
+    uint64_t parts;  // received
+    uint64_t delivered; // counts.delivered before
+    sk_ns until;     // given up when nothing comes
+} sk_causal_ask;
+
+typedef struct sk_causal_answer {
+    uint64_t request;
+    size_t from, size; // in replies
+} sk_causal_answer;
+
+typedef struct sk_causal_counts {
+    uint64_t batches_sent, batches_received, delivered, repeated, held;
+    uint64_t asks, given_up, log_syncs, state_syncs, full_walks, loads;
+    uint64_t reports_sent, reports_received, mismatches, retired, reborn;
+    uint64_t needs_entries; // entries of `needs` in our batches
+    uint64_t ignored[SK_CAUSAL_IGNORE_COUNT];
+} sk_causal_counts;
+
+typedef struct sk_causal_replica {
+    sk_node_id self;
+    uint64_t life; // our present one
+    uint64_t boot;
+    uint64_t born_ms;
+    sk_machine *machine;
+    const sk_mergeable_ops *ops;
+    sk_limits limits;
+    sk_causal_peer *peers;
+    size_t peer_count;
+    bool started, halted;
+    const char *why;
+
+    sk_ns now;
+    uint64_t wall_ms;
+    sk_effects *out;
+
+    uint64_t number;    // last record
+    uint64_t recovered; // last record recovered
+    uint64_t first;     // first record still needed
+    uint64_t bytes;     // in records since the last snapshot
+    uint64_t durable;
+    bool snapshot_asked;
+
+    uint64_t flushed;   // counter of our life: batches tell all up to there
+    sk_vector announced; // what batches of our life said that they need
+    sk_buffer operations;    // ours, of this turn
+    sk_buffer replies;       // of this turn's submits, one after another
+    sk_causal_answer *answers;
+    size_t answer_count, answer_capacity;
+
+    sk_ring held; // sk_causal_entry
+    size_t held_bytes;
+    sk_ns gap_at; // when to ask for what is missing
+
+    sk_ring log; // sk_causal_entry, the first one's number is log_first
+    uint64_t log_first;
+    size_t log_bytes;
+    sk_vector floor; // of each actor, the last that the log does not have
+
+    sk_ring staged; // sk_causal_entry: chunks put aside, at most sk_causal_staged_max
+    size_t staged_bytes;
+    bool loading;   // all of them are here and in the log, and some are merged: the state is half way, and not shown to anybody
+    bool join_full; // what they make whole
+    sk_vector join_seen, join_base;
+
+    sk_vector finals;   // of each node, its last life that is retired here, and where it ended
+    sk_vector reported; // V as we last told it
+    bool lives_news;    // a peer has begun another life: the others are to know that we know
+    sk_ns report_at;
+    sk_ns doubt_until;  // a peer has retired what we have not: wait so long for the others to say so
+    sk_causal_ask ask;
+    uint64_t session;
+    sk_causal_counts counts;
+    sk_vector needs, lives; // scratch, all below
+    sk_buffer scratch;
+} sk_causal_replica;
+
+// causal.c
+void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least);
+void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes);
+void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
+
+// live.c
+void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event);
+void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_slice batches);
+void sk_causal_deliver_held(sk_causal_replica *causal);
+void sk_causal_drop_held(sk_causal_replica *causal);
+void sk_causal_clear_due(sk_causal_replica *causal);
+void sk_causal_flush(sk_causal_replica *causal); // the end of a turn
+bool sk_causal_recover_batch(sk_causal_replica *causal, sk_slice bytes); // false: it does not follow what is here
+
+// log.c
+void sk_causal_log_add(sk_causal_replica *causal, const sk_causal_batch *batch);
+void sk_causal_log_trim(sk_causal_replica *causal); // what all members have
+bool sk_causal_log_reaches(const sk_causal_replica *causal, const sk_vector *seen); // it has all that is beyond
+void sk_causal_log_restart(sk_causal_replica *causal); // V came without batches: the log begins here
+void sk_causal_entries_clear(sk_ring *ring);
+sk_causal_entry *sk_causal_entry_push(sk_ring *ring, sk_slice bytes);
+
+// sync.c
+void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_ask_somebody(sk_causal_replica *causal); // somebody who has seen more, if nobody is asked yet
+void sk_causal_ask_tick(sk_causal_replica *causal);
+void sk_causal_sync_drop(sk_causal_replica *causal, sk_causal_peer *peer); // its link is gone
+void sk_causal_load_tick(sk_causal_replica *causal);
+void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes);
+void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes);
+
+// report.c
+void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer);
+void sk_causal_report_tick(sk_causal_replica *causal);
+void sk_causal_changed(sk_causal_replica *causal); // V has grown
+void sk_causal_settle(sk_causal_replica *causal);
+bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer); // it has seen something that we have not
+
+static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)
+{
+    return causal->ops->seen(causal->machine);
+}
+
+static inline size_t sk_causal_staged_max(const sk_causal_replica *causal)
+{
+    size_t most = causal->limits.log_bytes_max;
+    return most > SK_CAUSAL_STAGED_BYTES ? most : SK_CAUSAL_STAGED_BYTES;
+}
+
+static inline sk_actor sk_causal_self(const sk_causal_replica *causal)
+{
+    return sk_actor_make(causal->self, causal->life);
+}
+
+static inline void sk_causal_ignore(sk_causal_replica *causal, enum sk_causal_ignore why)
+{
+    causal->counts.ignored[why]++;
+}
+
+void sk_causal_check(const sk_causal_replica *causal);
+// The replica behind the contract's handle, for INFO and tests.
+sk_causal_replica *sk_causal_of(sk_replica *replica);
+
+#endif

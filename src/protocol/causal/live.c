@@ -1,0 +1,287 @@
+// Rules 1 to 3: writes here, and delivery of what others wrote.
+#include "base/alloc.h"
+#include "base/assert.h"
+#include "protocol/causal/causal.h"
+#include "protocol/lives.h"
+
+static const sk_ns gap_pause = 20 * SK_MS; // what comes too early is mostly followed soon by what it needs
+
+// ---- Here ----
+
+// A command adds at most as many changes as it has words: far from so many.
+#define COUNTER_ROOM ((uint64_t)1 << 40)
+
+void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event)
+{
+    bool full = causal->answer_count >= causal->limits.pending_max;
+    if (full || causal->loading) {
+        sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_REFUSE);
+        effect->refuse.request = event->submit.request;
+        effect->refuse.why = full ? SK_EBUSY : SK_EAGAIN;
+        return;
+    }
+    if (sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)) > SK_COUNTER_MAX - COUNTER_ROOM) {
+        sk_causal_flush(causal);
+        sk_causal_begin_life(causal, causal->life + 1);
+    }
+    sk_command_context context = {
+        .clock_ms = causal->wall_ms, .seed = event->submit.seed, .resp = event->submit.resp == 3 ? 3 : 2};
+    size_t from = causal->replies.size;
+    causal->ops->prepare(causal->machine, &context, event->submit.command, &causal->replies, &causal->operations);
+    if (causal->answer_count == causal->answer_capacity) {
+        causal->answer_capacity = causal->answer_capacity ? causal->answer_capacity * 2 : 16;
+        causal->answers = sk_realloc(causal->answers, causal->answer_capacity * sizeof *causal->answers);
+    }
+    causal->answers[causal->answer_count++] =
+        (sk_causal_answer){.request = event->submit.request, .from = from, .size = causal->replies.size - from};
+}
+
+void sk_causal_clear_due(sk_causal_replica *causal)
+{
+    if (causal->loading || causal->ops->next_due(causal->machine) > causal->wall_ms) return;
+    causal->ops->clear_due(causal->machine, causal->wall_ms, &causal->operations);
+}
+
+// What was delivered since our last batch. A life that we have announced, and that is retired now, is nothing new.
+static void gather_needs(sk_causal_replica *causal)
+{
+    const sk_vector *seen = sk_causal_seen(causal);
+    sk_vector_clear(&causal->needs);
+    for (size_t i = 0; i < seen->count; i++) {
+        sk_dot entry = seen->list[i];
+        uint64_t announced = sk_vector_get(&causal->announced, entry.actor);
+        bool known = entry.actor == sk_causal_self(causal) || announced >= entry.counter;
+        if (known || (announced && entry.counter == SK_RETIRED)) continue;
+        sk_vector_raise(&causal->needs, entry.actor, entry.counter);
+    }
+    sk_vector_copy(&causal->announced, seen);
+    causal->counts.needs_entries += causal->needs.count;
+}
+
+static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operations)
+{
+    sk_causal_batch batch = {.actor = sk_causal_self(causal), .first = causal->flushed + 1, .last = last};
+    sk_buffer_clear(&causal->scratch);
+    sk_causal_batch_write(batch.actor, batch.first, batch.last, &causal->needs, operations, &causal->scratch);
+    batch.bytes = sk_buffer_slice(&causal->scratch);
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes);
+    sk_causal_log_add(causal, &batch);
+    sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        if (!causal->peers[i].linked) continue;
+        sk_causal_send(causal, causal->peers[i].id, &message, 0);
+        causal->counts.batches_sent++;
+    }
+    causal->flushed = last;
+    sk_vector_clear(&causal->needs); // those behind it in this turn need no more
+}
+
+// Whole operations, about a batch's size at a time.
+static void send_operations(sk_causal_replica *causal)
+{
+    sk_reader reader = sk_reader_make(sk_buffer_slice(&causal->operations));
+    const uint8_t *from = reader.at;
+    gather_needs(causal);
+    while (sk_reader_left(&reader)) {
+        sk_operation_head head = sk_operation_head_read(&reader);
+        SK_ASSERT(!reader.bad && head.actor == sk_causal_self(causal));
+        size_t size = (size_t)(reader.at - from);
+        if (size < SK_CAUSAL_BATCH_SIZE && sk_reader_left(&reader)) continue;
+        send_batch(causal, head.last, sk_slice_make(from, size));
+        from = reader.at;
+    }
+    SK_ASSERT(causal->flushed == sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)));
+}
+
+void sk_causal_flush(sk_causal_replica *causal)
+{
+    enum { BYTES_KEPT = 64 * 1024 };
+    if (causal->operations.size) {
+        send_operations(causal);
+        sk_buffer_reset(&causal->operations, BYTES_KEPT);
+        sk_causal_changed(causal);
+    }
+    for (size_t i = 0; i < causal->answer_count; i++) {
+        const sk_causal_answer *answer = &causal->answers[i];
+        sk_slice reply = sk_slice_make(causal->replies.data + answer->from, answer->size);
+        sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_ANSWER);
+        effect->answer.request = answer->request;
+        effect->answer.reply = sk_arena_copy(&causal->out->arena, reply);
+        effect->answer.after = causal->number > causal->durable ? causal->number : 0;
+    }
+    causal->answer_count = 0;
+    sk_buffer_reset(&causal->replies, BYTES_KEPT);
+}
+
+// ---- Of others ----
+
+enum fate { DELIVERED, KNOWN, EARLY, BAD };
+
+static bool is_known(const sk_causal_replica *causal, sk_actor actor, uint64_t last)
+{
+    return sk_vector_has(sk_causal_seen(causal), (sk_dot){actor, last});
+}
+
+// Are the actor's changes before `first` here?
+static bool is_next(const sk_causal_replica *causal, sk_actor actor, uint64_t first)
+{
+    return sk_vector_has(sk_causal_seen(causal), (sk_dot){actor, first - 1});
+}
+
+// Rule 2. On EARLY nothing has changed.
+static enum fate deliver(sk_causal_replica *causal, const sk_causal_batch *batch, const sk_vector *needs)
+{
+    if (is_known(causal, batch->actor, batch->last)) return KNOWN;
+    if (!is_next(causal, batch->actor, batch->first) || !sk_vector_covers(sk_causal_seen(causal), needs)) return EARLY;
+    size_t taken;
+    int status = causal->ops->apply(causal->machine, causal->wall_ms, batch->operations, &taken);
+    return status == 0 ? DELIVERED : BAD;
+}
+
+// Nobody but we know how far our present life has come.
+static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *batch, const sk_vector *needs)
+{
+    sk_actor self = sk_causal_self(causal);
+    uint64_t made = sk_vector_get(sk_causal_seen(causal), self);
+    return (batch->actor == self && batch->last > made) || sk_vector_get(needs, self) > made;
+}
+
+// A batch was delivered, or what it held before its malformed end: that stays, so it is recorded and handed on.
+static void note(sk_causal_replica *causal, const sk_causal_batch *batch)
+{
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes);
+    sk_causal_log_add(causal, batch);
+    causal->counts.delivered++;
+    sk_causal_changed(causal);
+}
+
+static enum fate take(sk_causal_replica *causal, const sk_causal_batch *batch, const sk_vector *needs)
+{
+    uint64_t before = sk_vector_get(sk_causal_seen(causal), batch->actor);
+    enum fate fate = deliver(causal, batch, needs);
+    if (fate == KNOWN) causal->counts.repeated++;
+    if (fate == DELIVERED) note(causal, batch);
+    if (fate != BAD) return fate;
+    sk_causal_ignore(causal, SK_CAUSAL_IGNORE_malformed);
+    uint64_t now = sk_vector_get(sk_causal_seen(causal), batch->actor);
+    if (now == before) return fate;
+    sk_reader reader = sk_reader_make(batch->operations);
+    uint64_t last = 0;
+    while (last < now) last = sk_operation_head_read(&reader).last;
+    sk_causal_batch part = {.actor = batch->actor, .first = batch->first, .last = now};
+    sk_buffer bytes = {0};
+    size_t size = (size_t)(reader.at - batch->operations.data);
+    sk_causal_batch_write(part.actor, part.first, part.last, needs, sk_slice_make(batch->operations.data, size), &bytes);
+    part.bytes = sk_buffer_slice(&bytes);
+    note(causal, &part);
+    sk_buffer_deinit(&bytes);
+    return fate;
+}
+
+static bool is_held(const sk_causal_replica *causal, const sk_causal_batch *batch)
+{
+    for (size_t i = 0; i < causal->held.count; i++) {
+        const sk_causal_entry *entry = sk_ring_at(&causal->held, i);
+        if (entry->actor == batch->actor && entry->first == batch->first && entry->last == batch->last) return true;
+    }
+    return false;
+}
+
+// Rule 3.
+static void hold(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_batch *batch)
+{
+    peer->held_of = true;
+    if (causal->gap_at == SK_NEVER) causal->gap_at = causal->now + gap_pause;
+    if (is_held(causal, batch)) return;
+    size_t size = batch->bytes.size;
+    if (causal->held.count >= SK_CAUSAL_HELD_COUNT || causal->held_bytes + size > SK_CAUSAL_HELD_BYTES) {
+        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_held_full);
+        return;
+    }
+    sk_causal_entry *entry = sk_causal_entry_push(&causal->held, batch->bytes);
+    entry->actor = batch->actor;
+    entry->first = batch->first;
+    entry->last = batch->last;
+    causal->held_bytes += size;
+    causal->counts.held++;
+}
+
+static void drop_first_held(sk_causal_replica *causal)
+{
+    sk_causal_entry entry = *(sk_causal_entry *)sk_ring_at(&causal->held, 0);
+    sk_ring_pop_front(&causal->held, 1);
+    causal->held_bytes -= entry.size;
+    sk_free(entry.bytes);
+}
+
+void sk_causal_drop_held(sk_causal_replica *causal)
+{
+    while (causal->held.count) drop_first_held(causal);
+}
+
+// The first one held, once more. False: it is still early.
+static bool try_first_held(sk_causal_replica *causal)
+{
+    sk_causal_entry entry = *(sk_causal_entry *)sk_ring_at(&causal->held, 0);
+    if (!is_known(causal, entry.actor, entry.last)) {
+        if (!is_next(causal, entry.actor, entry.first)) return false;
+        sk_reader reader = sk_reader_make(sk_slice_make(entry.bytes, entry.size));
+        sk_causal_batch batch;
+        sk_causal_batch_read(&reader, &batch, &causal->needs);
+        SK_ASSERT(sk_reader_done(&reader));
+        if (take(causal, &batch, &causal->needs) == EARLY) return false;
+    }
+    drop_first_held(causal);
+    return true;
+}
+
+void sk_causal_deliver_held(sk_causal_replica *causal)
+{
+    size_t unlucky = 0;
+    while (!causal->loading && unlucky < causal->held.count) {
+        if (try_first_held(causal)) {
+            unlucky = 0;
+            continue;
+        }
+        sk_causal_entry entry = *(sk_causal_entry *)sk_ring_at(&causal->held, 0);
+        sk_ring_pop_front(&causal->held, 1);
+        *(sk_causal_entry *)sk_ring_push(&causal->held) = entry;
+        unlucky++;
+    }
+    if (causal->held.count) return;
+    for (size_t i = 0; i < causal->peer_count; i++) causal->peers[i].held_of = false;
+}
+
+void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_slice batches)
+{
+    sk_reader reader = sk_reader_make(batches);
+    bool delivered = false;
+    while (sk_reader_left(&reader)) {
+        sk_causal_batch batch;
+        sk_causal_batch_read(&reader, &batch, &causal->needs);
+        if (reader.bad) {
+            sk_causal_ignore(causal, SK_CAUSAL_IGNORE_malformed);
+            break;
+        }
+        causal->counts.batches_received++;
+        if (is_forged(causal, &batch, &causal->needs)) {
+            sk_causal_ignore(causal, SK_CAUSAL_IGNORE_forged);
+            continue;
+        }
+        enum fate fate = causal->loading ? EARLY : take(causal, &batch, &causal->needs);
+        if (fate == EARLY) hold(causal, peer, &batch);
+        delivered |= fate == DELIVERED || fate == BAD;
+    }
+    if (delivered) sk_causal_deliver_held(causal);
+}
+
+bool sk_causal_recover_batch(sk_causal_replica *causal, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    sk_causal_batch batch;
+    sk_causal_batch_read(&reader, &batch, &causal->needs);
+    if (reader.bad) return false;
+    enum fate fate = deliver(causal, &batch, &causal->needs);
+    if (fate == DELIVERED) sk_causal_log_add(causal, &batch);
+    return fate == DELIVERED || fate == KNOWN;
+}

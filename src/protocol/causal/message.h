@@ -1,0 +1,67 @@
+// Messages between replicas, and records on disk. Integers are varints, vectors as clock/vector.h writes them.
+//
+//   batch        actor, first, last, needs, sized operations: changes first ... last of one actor, and what must have been delivered
+//                before them. Left out of `needs`: the actor's own earlier changes, and what an earlier batch of the actor needed.
+//
+//   kind         fields                                   from, to
+//   BATCHES      batches                                  who changed something, to all
+//   REPORT       wall, life, digest, exact, seen, lives   to all; lives: of each peer, the one it last reported itself,
+//                                                         and where those ended that the sender has retired
+//   ASK          session, everything, seen                who misses something, to somebody who has it
+//   LOGGED       session, number, batches                 back: batches as they were delivered there
+//   CHUNK        session, number, chunk                   back: a piece of the state
+//   GRANT        session, number                          to the sender: so many have come
+//   LOGGED_ALL   session, number                          back, behind the last LOGGED
+//   DONE         session, number, full, seen, base        back, behind the last CHUNK
+//
+//   record       fields
+//   BATCH        batch, delivered here
+//   CHUNK        chunk: not merged before its JOINED
+//   JOINED       number of chunks before it, full, seen, base: with those chunks the state holds all up to `seen`
+#ifndef SK_PROTOCOL_CAUSAL_MESSAGE_H
+#define SK_PROTOCOL_CAUSAL_MESSAGE_H
+
+#include "clock/vector.h"
+
+enum sk_causal_kind {
+    SK_CAUSAL_BATCHES = 1,
+    SK_CAUSAL_REPORT,
+    SK_CAUSAL_ASK,
+    SK_CAUSAL_LOGGED,
+    SK_CAUSAL_CHUNK,
+    SK_CAUSAL_GRANT,
+    SK_CAUSAL_LOGGED_ALL,
+    SK_CAUSAL_DONE,
+    SK_CAUSAL_KIND_END,
+};
+
+enum sk_causal_record { SK_CAUSAL_RECORD_BATCH = 1, SK_CAUSAL_RECORD_CHUNK, SK_CAUSAL_RECORD_JOINED };
+
+enum { SK_CAUSAL_VECTOR_MAX = 65536 }; // entries; retirement keeps them few
+
+typedef struct sk_causal_message {
+    enum sk_causal_kind kind;
+    uint64_t wall_ms, life, digest;
+    uint64_t session, number;
+    bool flag;            // REPORT: exact (no operation is under way); ASK: everything; DONE: full
+    sk_vector seen, base, lives; // owned by whoever read the message
+    sk_slice bytes;       // BATCHES, LOGGED, CHUNK
+} sk_causal_message;
+
+void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out);
+int sk_causal_message_read(sk_slice bytes, sk_causal_message *out); // 0 or SK_EPROTOCOL; bytes borrowed; deinit in any case
+void sk_causal_message_deinit(sk_causal_message *message);
+
+typedef struct sk_causal_batch {
+    sk_actor actor;
+    uint64_t first, last;
+    sk_slice operations;
+    sk_slice bytes; // all of it
+} sk_causal_batch;
+
+void sk_causal_batch_write(sk_actor actor, uint64_t first, uint64_t last, const sk_vector *needs, sk_slice operations, sk_buffer *out);
+// The next batch of a run; `needs` is replaced. Makes the reader bad when it is not what an honest replica writes: operations of that
+// actor alone, numbered without a gap from first to last.
+void sk_causal_batch_read(sk_reader *reader, sk_causal_batch *out, sk_vector *needs);
+
+#endif
