@@ -240,7 +240,7 @@ static void on_tick(sk_causal_replica *causal)
     sk_causal_load_tick(causal);
     sk_causal_clear_due(causal);
     sk_causal_flush(causal);
-    sk_causal_ask_tick(causal);
+    sk_causal_sync_tick(causal);
     sk_causal_report_tick(causal);
 }
 
@@ -292,8 +292,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_causal_replica *causal = own_const(replica);
     if (causal->halted) return SK_NEVER;
     if (causal->operations.size || causal->answer_count || causal->loading) return 0;
-    sk_ns at = earlier(earlier(causal->report_at, causal->doubt_until), causal->gap_at);
-    if (causal->ask.peer) at = earlier(at, causal->ask.until);
+    sk_ns at = earlier(earlier(causal->report_at, causal->doubt_until), sk_causal_sync_deadline(causal));
     uint64_t due = causal->ops->next_due(causal->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > causal->wall_ms ? due - causal->wall_ms : 0;

@@ -81,6 +81,7 @@ typedef struct sk_causal_peer {
     sk_vector has;          // what it had when it asked
     uint64_t session;
     uint64_t sent, acknowledged; // messages
+    sk_ns until;            // given up when nothing is acknowledged: a walk holds on to a state that is past
 } sk_causal_peer;
 
 // What we asked for.
@@ -193,7 +194,8 @@ void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const s
 void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
 void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
 void sk_causal_ask_somebody(sk_causal_replica *causal); // somebody who has seen more, if nobody is asked yet
-void sk_causal_ask_tick(sk_causal_replica *causal);
+void sk_causal_sync_tick(sk_causal_replica *causal);
+sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal);
 void sk_causal_sync_drop(sk_causal_replica *causal, sk_causal_peer *peer); // its link is gone
 void sk_causal_load_tick(sk_causal_replica *causal);
 void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes);

@@ -4,6 +4,7 @@
 #include "protocol/causal/causal.h"
 
 static const sk_ns patience = 5 * SK_S;      // with a peer that was asked
+static const sk_ns answer_patience = 20 * SK_S; // with a peer that asked: longer than it has with us
 static const sk_ns mend_pause = 60 * SK_S;   // between two walks over everything with one peer
 static const sk_ns retry_pause = 200 * SK_MS; // after an answer that brought nothing new
 
@@ -44,8 +45,29 @@ void sk_causal_ask_somebody(sk_causal_replica *causal)
     }
 }
 
-void sk_causal_ask_tick(sk_causal_replica *causal)
+static void stop_answering(sk_causal_replica *causal, sk_causal_peer *peer)
 {
+    if (peer->walk) causal->ops->walk_close(peer->walk);
+    peer->walk = NULL;
+    peer->asking = false;
+}
+
+sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal)
+{
+    sk_ns at = causal->ask.peer && causal->ask.until < causal->gap_at ? causal->ask.until : causal->gap_at;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        const sk_causal_peer *peer = &causal->peers[i];
+        if (peer->asking && peer->until < at) at = peer->until;
+    }
+    return at;
+}
+
+void sk_causal_sync_tick(sk_causal_replica *causal)
+{
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        sk_causal_peer *peer = &causal->peers[i];
+        if (peer->asking && causal->now >= peer->until) stop_answering(causal, peer);
+    }
     if (causal->ask.peer && causal->now >= causal->ask.until) {
         causal->counts.given_up++;
         forget_ask(causal);
@@ -216,13 +238,6 @@ void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes)
 
 // ---- Being asked ----
 
-static void stop_answering(sk_causal_replica *causal, sk_causal_peer *peer)
-{
-    if (peer->walk) causal->ops->walk_close(peer->walk);
-    peer->walk = NULL;
-    peer->asking = false;
-}
-
 static void send_part(sk_causal_replica *causal, sk_causal_peer *peer, enum sk_causal_kind kind)
 {
     sk_causal_message message = {
@@ -258,6 +273,7 @@ static bool gather_log(sk_causal_replica *causal, sk_causal_peer *peer, sk_buffe
 
 static void send_parts(sk_causal_replica *causal, sk_causal_peer *peer)
 {
+    peer->until = causal->now + answer_patience;
     while (peer->asking && peer->sent - peer->acknowledged < SK_CAUSAL_PARTS_MAX) {
         sk_buffer_clear(&causal->scratch);
         bool more;
