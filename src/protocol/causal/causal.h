@@ -47,7 +47,7 @@ enum {
 
 // Why a message or a batch was ignored: counted.
 #define SK_CAUSAL_IGNORES(X) \
-    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading)
+    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale)
 enum sk_causal_ignore {
 #define X(name) SK_CAUSAL_IGNORE_##name,
     SK_CAUSAL_IGNORES(X)

@@ -180,6 +180,13 @@ static void rebirth(sk_causal_replica *causal, const sk_causal_peer *peer)
 
 void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
+    // Overtaken by a later one. What a peer has told lasts there, so V never shrinks within a life.
+    bool stale = peer->reported && peer->life == message->life &&
+                 sk_vector_compare(&message->seen, &peer->told) == SK_ORDER_BEFORE;
+    if (stale) {
+        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_stale);
+        return;
+    }
     causal->counts.reports_received++;
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = true;
