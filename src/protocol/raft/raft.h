@@ -214,6 +214,7 @@ typedef struct sk_raft_replica {
     sk_ring reads;         // sk_raft_read, those answered first
     size_t reads_answered; // so many
     bool void_tail;        // recovery: entries above the snapshot do not follow from it (N01)
+    bool hole;             // while recovering from disk: entries are missing that a snapshot must have held
     uint64_t ignored[SK_RAFT_REASON_COUNT];
 } sk_raft_replica;
 

@@ -33,7 +33,9 @@ static void recover_entry(sk_raft_replica *raft, const sk_record *record)
     truncate_above_base(raft, record->position);
     if (record->position == log->base.index) raft->void_tail = record->epoch != log->base.term;
     if (record->position <= log->base.index) return;
-    if (raft->void_tail || record->position != log->last + 1) return;         // N01; a gap
+    if (raft->void_tail) return; // N01
+    if (record->position > log->last + 1) raft->hole = true; // N05
+    if (record->position != log->last + 1) return;
     if (record->epoch < sk_raft_log_last_term(log) || !record->epoch) return; // follows from another entry
     (void)sk_raft_log_make_room(log, 0, record->payload.size);
     sk_raft_log_append(log, record->epoch, record->number, record->payload);
@@ -53,6 +55,12 @@ void sk_raft_recover(sk_raft_replica *raft, const sk_record *record)
         break;
     case SK_RECORD_TRUNCATE:
         if (again) break;
+        // Written behind a snapshot that came from a peer. If that is gone, what stands below is no part of the order (C6).
+        if (record->position > raft->log.base.index + 1) {
+            raft->hole = true;
+            truncate_above_base(raft, 0);
+            break;
+        }
         truncate_above_base(raft, record->position);
         if (record->position <= raft->log.base.index + 1) raft->void_tail = false;
         break;
@@ -81,11 +89,13 @@ void sk_raft_start(sk_raft_replica *raft, bool damaged)
     }
     // Alone, there is nobody to refill from and nobody to contradict: it goes on with what is left.
     bool alone = raft->peer_count == 1;
-    bool newly = (damaged || behind) && !raft->recovering && !alone;
+    bool newly = (damaged || behind || raft->hole) && !raft->recovering && !alone;
     if (newly) raft->recovering = true;
     if (newly || behind) sk_raft_state_changed(raft);
     if (raft->recovering) {
-        raft->why = damaged ? "its log was damaged" : "it lost records that it had answered for";
+        raft->why = damaged      ? "its log was damaged"
+                    : raft->hole ? "a snapshot that its log goes on from is gone"
+                                 : "it lost records that it had answered for";
         return; // election_at stays at never until a leader is heard
     }
     sk_ns silence = sk_raft_silence(raft);
