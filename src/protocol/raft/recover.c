@@ -34,12 +34,15 @@ static void recover_entry(sk_raft_replica *raft, const sk_record *record)
     if (record->position == log->base.index) raft->void_tail = record->epoch != log->base.term;
     if (record->position <= log->base.index) return;
     if (raft->void_tail) return; // N01
-    if (record->position > log->last + 1) raft->hole = true; // N05
-    if (record->position != log->last + 1) return;
+    if (record->position > log->last + 1) { // N05: unless it is replaced by what comes
+        raft->hole = true;
+        return;
+    }
     if (record->epoch < sk_raft_log_last_term(log) || !record->epoch) return; // follows from another entry
     (void)sk_raft_log_make_room(log, 0, record->payload.size);
     sk_raft_log_append(log, record->epoch, record->number, record->payload);
     sk_raft_log_durable(log, record->number);
+    raft->hole = false; // all above it is replaced
 }
 
 void sk_raft_recover(sk_raft_replica *raft, const sk_record *record)
