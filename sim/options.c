@@ -270,6 +270,8 @@ sk_options sk_options_parse(int argc, char **argv)
         switch (letter) {
         case 'p':
             if (!sk_protocol_find(optarg)) sk_options_fail("no such protocol: ", optarg);
+            // Its workloads ask for one order of all operations; a run of them would say nothing of another protocol.
+            if (!sk_protocol_find(optarg)->total_order) sk_options_fail("no workload yet for spaces of protocol ", optarg);
             all.protocol = optarg;
             break;
         case 's':

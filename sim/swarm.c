@@ -157,7 +157,8 @@ static void keep_promises(sk_swarm *swarm)
 static void set_bounds(sk_swarm *swarm)
 {
     sk_ns slowest = swarm->timing.election_max / 1000000 * (1000000 + 2 * swarm->drift_ppm_max);
-    swarm->lead_max = 10 * slowest;
+    // Before that, connections that broke in the storm are noticed and dialled again.
+    swarm->lead_max = 10 * slowest + 2 * (swarm->notice_max + swarm->redial_max);
     swarm->heal_max = 30 * SK_S;
 }
 
