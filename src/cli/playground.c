@@ -29,6 +29,7 @@ static const sk_flag flags[] = {
     {"--base-port", NULL, "P", "node i answers Redis clients on port P+i (default 7400: 7401, 7402, ...)"},
     {"--restart", NULL, "S", "bring a dead node back after S seconds"},
     {"--interval", NULL, "S", "look at the nodes every S seconds (default 1; 0: not at all once they serve)"},
+    {"--direct", NULL, NULL, "nodes dial each other directly, not through this process: links cannot be cut then"},
     {"--skeind", NULL, "PATH", "the daemon to run (default: beside this program, else in PATH)"},
 };
 
@@ -243,6 +244,7 @@ static int read_flags(const sk_arguments *arguments, playground *ground)
     const char *interval = sk_cli_value(arguments, "--interval");
     const char *directory = sk_cli_value(arguments, "--dir");
     const char *skeind = sk_cli_value(arguments, "--skeind");
+    ground->direct = sk_cli_value(arguments, "--direct") != NULL;
     unsigned long number = 0;
     if (nodes) {
         if (sk_cli_number(nodes, 1, SK_PLAYGROUND_NODES_MAX, &number)) {
@@ -331,6 +333,7 @@ static int play(playground *ground)
     bool failed = hopeless(ground);
     sk_playground_screen_close(ground);
     sk_playground_end_nodes(ground);
+    sk_links_close(ground->links);
     unlinkat(ground->folder, "control", 0);
     if (failed) {
         fprintf(stderr, "skein playground: every node ended before the cluster served\n");
@@ -348,7 +351,8 @@ static int run_action(const sk_arguments *arguments)
     const char *directory = sk_cli_value(arguments, "--dir");
     const char *action = arguments->list[0];
     if (!sk_playground_is_action(action)) return sk_cli_usage(arguments->verb, "there is no action '%s'", action);
-    if (arguments->count != 2 || sk_cli_number(arguments->list[1], 1, SK_PLAYGROUND_NODES_MAX, &number)) {
+    bool all = arguments->count == 1 && strcmp(action, "heal") == 0;
+    if (!all && (arguments->count != 2 || sk_cli_number(arguments->list[1], 1, SK_PLAYGROUND_NODES_MAX, &number))) {
         return sk_cli_usage(arguments->verb, "%s wants the number of one node", action);
     }
     if (!directory) return sk_cli_usage(arguments->verb, "%s wants --dir: the directory of the running playground", action);
@@ -379,7 +383,7 @@ static int run(const sk_arguments *arguments)
 
 const sk_verb sk_verb_playground = {
     .name = "playground",
-    .usage = "[--nodes N] [--dir D] [--base-port P] [--restart S] | kill|stop|start|pause|resume N --dir D",
+    .usage = "[--nodes N] [--dir D] [--base-port P] [--restart S] | kill|stop|start|pause|resume|cut|heal N --dir D",
     .summary = "runs a cluster on this machine: kill nodes and watch",
     .help = "Founds and starts N nodes, real processes with real files, and shows how they are until Ctrl-C.\n"
             "Node i answers Redis clients on port P+i and keeps its data in D/node-i (its process id in D/node-i/pid, its\n"
@@ -388,6 +392,11 @@ const sk_verb sk_verb_playground = {
             "  skein playground --dir /tmp/p        in one terminal\n"
             "  skein playground kill 2 --dir /tmp/p in another: kill -9; stop is gentle; start brings it back;\n"
             "                                       pause and resume stop and continue its process\n"
+            "  skein playground cut 2 --dir /tmp/p  its links to all other nodes: nothing passes, as with a pulled cable; clients\n"
+            "                                       still reach it. heal 2, or heal for all, plugs it in again\n"
+            "\n"
+            "The same in its own terminal: k kill, t stop, s start, p pause, r resume, c cut, h heal, then the node's number.\n"
+            "To be cut, links pass through this process; with --direct they do not (for measurements).\n"
             "\n"
             "When the output is no terminal it prints `ready ADDRESS...` once a write has succeeded, then a line for every\n"
             "change: `node 2 died (signal 9)`, `node 2 started pid 4711`, `leader 3 term 7`. What stands behind -- goes to\n"

@@ -3,6 +3,7 @@
 //   verb --> main loop (poll) --+-- nodes    processes: found, start, kill, reap        playground_nodes.c
 //                               +-- askers   how is each node, once a second            asker.c
 //                               +-- control  `skein playground kill 2` from elsewhere   playground_control.c
+//                               +-- links    what passes on the nodes' links, or cuts   links.c (a thread: a stopped terminal stops no link)
 //                               +-- screen   what people see, keys                      playground_screen.c
 //
 // Invariants: a node is running exactly if pid > 0; paused only when running. Every process started here is ended by its pid
@@ -14,6 +15,7 @@
 #include <termios.h>
 #include "cli/asker.h"
 #include "cli/cli.h"
+#include "cli/links.h"
 
 enum {
     SK_PLAYGROUND_NODES_MAX = 9,
@@ -27,6 +29,7 @@ typedef struct playground_node {
     uint32_t number;
     pid_t pid; // 0: not running
     bool paused;
+    bool cut; // from all others; clients still reach it
     bool ever_started;
     uint16_t port, peer_port;
     int end_status;   // of waitpid, once it has ended
@@ -51,6 +54,8 @@ typedef struct playground {
     sk_ns restart_after; // 0: dead nodes stay dead
     sk_ns interval;      // between looks at the nodes; 0: none after ready
     char skeind[SK_PLAYGROUND_PATH_MAX];
+    bool direct;     // nodes dial each other without a relay: nothing can be cut
+    sk_links *links; // NULL: direct
     char **extra; // more arguments for every skeind
     int extra_count;
     char cluster_id[33];
@@ -109,9 +114,11 @@ void sk_playground_end_nodes(playground *ground);
 void sk_playground_show_log(const playground *ground, const playground_node *node);
 void sk_playground_remove_directory(const playground *ground);
 
-// kill, stop, start, pause or resume. 0, or SK_EINVAL with `why` set (a text for people, SK_PLAYGROUND_EVENT_SIZE bytes).
+// kill, stop, start, pause, resume, cut or heal (without a node: all). 0, or SK_EINVAL with `why` set (a text for people, SK_PLAYGROUND_EVENT_SIZE bytes).
 int sk_playground_act(playground *ground, const char *action, playground_node *node, char *why);
 bool sk_playground_is_action(const char *word);
+// "cut off", "alone" (all others are), or "".
+const char *sk_playground_cut_text(const playground *ground, const playground_node *node);
 
 // ---- Control ----
 

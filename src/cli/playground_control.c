@@ -57,12 +57,14 @@ static void obey(playground *ground, playground_client *client)
 {
     char action[16], why[SK_PLAYGROUND_EVENT_SIZE], text[SK_PLAYGROUND_EVENT_SIZE + 16];
     unsigned number = 0;
-    if (sscanf(client->line, "%15s %u", action, &number) != 2 || number < 1 || number > ground->node_count) {
+    int words = sscanf(client->line, "%15s %u", action, &number);
+    bool all = words == 2 && number == 0 && strcmp(action, "heal") == 0;
+    if (words != 2 || (number < 1 && !all) || number > ground->node_count) {
         snprintf(text, sizeof text, "error: there is no node %u; there are 1 to %u\n", number, ground->node_count);
         answer(client, text);
         return;
     }
-    playground_node *node = &ground->nodes[number - 1];
+    playground_node *node = all ? NULL : &ground->nodes[number - 1];
     if (sk_playground_act(ground, action, node, why)) {
         snprintf(text, sizeof text, "error: %s\n", why);
         answer(client, text);

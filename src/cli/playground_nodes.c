@@ -155,13 +155,15 @@ static int choose_ports(playground *ground)
     return 0;
 }
 
-// "1@127.0.0.1:7501,2@..."
-static void peers_text(const playground *ground, char *out, size_t size)
+// "1@127.0.0.1:7501,2@...", as seen from a node. Of a pair the lower number dials.
+static void peers_text(const playground *ground, const playground_node *from, char *out, size_t size)
 {
     size_t used = 0;
     for (uint32_t i = 0; i < ground->node_count; i++) {
-        int added = snprintf(out + used, size - used, "%s%u@127.0.0.1:%u", i ? "," : "", ground->nodes[i].number,
-                             ground->nodes[i].peer_port);
+        const playground_node *to = &ground->nodes[i];
+        bool relayed = ground->links && from->number < to->number;
+        int added = snprintf(out + used, size - used, "%s%u@127.0.0.1:%u", i ? "," : "", to->number,
+                             relayed ? sk_links_port(ground->links, from->number, to->number) : to->peer_port);
         SK_ASSERT(added > 0 && used + (size_t)added < size);
         used += (size_t)added;
     }
@@ -219,7 +221,7 @@ static void add_common(command_line *line, const playground *ground, const playg
 {
     snprintf(line->directory, sizeof line->directory, "%s/node-%u", ground->directory, node->number);
     snprintf(line->number, sizeof line->number, "%u", node->number);
-    peers_text(ground, line->peers, sizeof line->peers);
+    peers_text(ground, node, line->peers, sizeof line->peers);
     add(line, "--dir");
     add(line, line->directory);
     add(line, "--node");
@@ -251,6 +253,12 @@ static int found_node(const playground *ground, playground_node *node)
 int sk_playground_found(playground *ground)
 {
     int code = choose_ports(ground);
+    if (!code && !ground->direct) {
+        uint16_t ports[SK_PLAYGROUND_NODES_MAX];
+        for (uint32_t i = 0; i < ground->node_count; i++) ports[i] = ground->nodes[i].peer_port;
+        ground->links = sk_links_open(ground->node_count, ports);
+        if (!ground->links) code = SK_EXIT_UNAVAILABLE;
+    }
     for (uint32_t i = 0; !code && i < ground->node_count; i++) code = found_node(ground, &ground->nodes[i]);
     return code;
 }
@@ -373,6 +381,39 @@ void sk_playground_remove_directory(const playground *ground)
 
 // ---- What one may do to a node ----
 
+const char *sk_playground_cut_text(const playground *ground, const playground_node *node)
+{
+    if (node->cut) return "cut off";
+    for (uint32_t i = 0; i < ground->node_count; i++) {
+        if (&ground->nodes[i] != node && !ground->nodes[i].cut) return "";
+    }
+    return ground->node_count > 1 ? "alone" : "";
+}
+
+static bool is_cutting(const char *action)
+{
+    return strcmp(action, "cut") == 0 || strcmp(action, "heal") == 0;
+}
+
+static int cut_or_heal(playground *ground, bool cut, playground_node *node, char *why)
+{
+    if (!ground->links) {
+        snprintf(why, SK_PLAYGROUND_EVENT_SIZE, "this playground was started with --direct: its links cannot be cut");
+        return SK_EINVAL;
+    }
+    uint32_t mask = 0;
+    for (uint32_t i = 0; i < ground->node_count; i++) {
+        playground_node *at = &ground->nodes[i];
+        if (!node || at == node) {
+            if (at->cut != cut) sk_playground_say(ground, "node %u %s", at->number, cut ? "cut off" : "healed");
+            at->cut = cut;
+        }
+        mask |= (uint32_t)at->cut << i;
+    }
+    sk_links_cut(ground->links, mask);
+    return 0;
+}
+
 static const struct {
     const char *name;
     int signal; // 0: start
@@ -387,11 +428,13 @@ bool sk_playground_is_action(const char *word)
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         if (strcmp(actions[i].name, word) == 0) return true;
     }
-    return false;
+    return is_cutting(word);
 }
 
 int sk_playground_act(playground *ground, const char *action, playground_node *node, char *why)
 {
+    if (is_cutting(action)) return cut_or_heal(ground, strcmp(action, "cut") == 0, node, why);
+    SK_ASSERT(node);
     size_t i = 0;
     while (i < sizeof actions / sizeof actions[0] && strcmp(actions[i].name, action) != 0) i++;
     if (i == sizeof actions / sizeof actions[0]) {

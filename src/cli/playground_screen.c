@@ -62,6 +62,12 @@ static void draw_node(const playground *ground, const playground_node *node)
         code = YELLOW;
     } else {
         sk_view_row(ground->view, view, row, sizeof row);
+        const char *cut = sk_playground_cut_text(ground, node);
+        if (*cut) { // in the column of its round trip, which it has none
+            char part[80];
+            snprintf(part, sizeof part, "%-44.44s%-30s", row, cut);
+            snprintf(row, sizeof row, "%s", part);
+        }
         if (!space || !space->serving) code = YELLOW;
         else if (strcmp(space->role, "leader") == 0) code = GREEN BOLD;
     }
@@ -86,7 +92,7 @@ void sk_playground_screen_draw(playground *ground)
     } else {
         printf(LINE_END "no leader: writes are refused until a majority has elected one" LINE_END);
     }
-    printf("%sk kill -9   t stop   s start   p pause   r resume, then a node's number; q quits%s" LINE_END LINE_END,
+    printf("%sk kill -9  t stop  s start  p pause  r resume  c cut  h heal, then a number; q quits%s" LINE_END LINE_END,
            colour(ground, DIM), colour(ground, PLAIN));
     unsigned used = 9 + ground->node_count;
     unsigned room = rows > used ? rows - used : 0;
@@ -102,7 +108,7 @@ void sk_playground_screen_key(playground *ground, char key)
     static const struct {
         char key;
         const char *action;
-    } keys[] = {{'k', "kill"}, {'t', "stop"}, {'s', "start"}, {'p', "pause"}, {'r', "resume"}};
+    } keys[] = {{'k', "kill"}, {'t', "stop"}, {'s', "start"}, {'p', "pause"}, {'r', "resume"}, {'c', "cut"}, {'h', "heal"}};
     if (key == 'q') {
         ground->ending = true;
         return;

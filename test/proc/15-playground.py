@@ -116,6 +116,38 @@ def the_dead_come_back():
         check(ground.pid(1) != pid, "another process")
 
 
+def cuts():
+    with Playground(cuts=True) as ground:
+        leader = ground.leader()
+        others = [number for number in ground.numbers if number != leader]
+        after = len(ground.lines)
+        ground.act("cut", leader)
+        ground.wait_line(rf"node {leader} cut off", after=after)
+        wait_for("the majority goes on", lambda: ground.serves(others[0]))
+        check(skein("put", "k", "v", "-p", ground.port(others[1]))[0] == 0, "and writes")
+        code, _, said = skein("put", "k", "w", "-p", ground.port(leader))
+        check(code != 0 and ("CLUSTERDOWN" in said or "UNKNOWN" in said), f"who is cut off takes no write: {code} {said}")
+        code, said, _ = skein("status", "-p", ground.port(leader))
+        check(code == 0 and "3 of 3 nodes answer" in said, f"clients reach all of them: {said}")
+        ground.act("kill", leader)  # cut and dead, and back
+        ground.act("start", leader)
+        check(not ground.serves(leader), "a cut node stays cut when it starts again")
+        ground.act("heal")
+        ground.wait_all_serve()
+        check(skein("get", "k", "-p", ground.port(leader))[1] == "v\n", "it has caught up")
+        ground.act("cut", 1)
+        ground.act("cut", 2)  # all are alone: no pair of two uncut nodes is left
+        wait_for("nobody serves", lambda: not any(ground.serves(number) for number in ground.numbers))
+        ground.act("heal", 1)
+        wait_for("two of three serve", lambda: ground.serves(1) and ground.serves(3))
+        check(not ground.serves(2), "node 2 is still cut off")
+        ground.act("heal", 2)
+        ground.wait_all_serve()
+    with Playground(nodes=1) as ground:
+        code, _, said = skein("playground", "cut", 1, "--dir", ground.directory)
+        check(code == 1 and "--direct" in said, f"nothing to cut: {code} {said}")
+
+
 def a_taken_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -133,6 +165,7 @@ def main():
     nodes_die_with_it()
     a_directory_lives_on()
     the_dead_come_back()
+    cuts()
     a_taken_port()
 
 

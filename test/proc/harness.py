@@ -214,7 +214,7 @@ def free_base(nodes):
 class Playground:
     """A running `skein playground`. Leaving the with block ends it; its directory stays if the test failed."""
 
-    def __init__(self, nodes=3, interval=1, restart=None, settings=(), directory=None, ready_limit_s=30):
+    def __init__(self, nodes=3, interval=1, restart=None, settings=(), directory=None, ready_limit_s=30, cuts=False):
         self.count = nodes
         self.numbers = list(range(1, nodes + 1))
         self.base = free_base(nodes)
@@ -224,6 +224,8 @@ class Playground:
         self.changed = threading.Condition()
         command = [SKEIN, "playground", "--nodes", str(nodes), "--dir", self.directory, "--base-port", str(self.base),
                    "--interval", str(interval)]
+        if not cuts:
+            command.append("--direct")  # nothing in between that costs time
         if restart:
             command += ["--restart", str(restart)]
         if settings:
@@ -313,10 +315,11 @@ class Playground:
     def client(self, number, timeout_s=5.0):
         return Resp(self.port(number), timeout_s)
 
-    def act(self, action, number):
-        done = subprocess.run([SKEIN, "playground", action, str(number), "--dir", self.directory], capture_output=True, text=True,
-                              timeout=30)
-        check(done.returncode == 0, f"playground {action} {number}: {done.stderr.strip()}")
+    def act(self, action, *numbers):
+        """kill, stop, start, pause, resume; with cuts=True also cut and heal (without a number: all)."""
+        done = subprocess.run([SKEIN, "playground", action, *map(str, numbers), "--dir", self.directory], capture_output=True,
+                              text=True, timeout=30)
+        check(done.returncode == 0, f"playground {action} {numbers}: {done.stderr.strip()}")
 
     def pid(self, number):
         with open(os.path.join(self.directory, f"node-{number}", "pid")) as file:
