@@ -275,12 +275,11 @@ sk_links *sk_links_open(uint32_t count, const uint16_t *to)
     links->orders[0] = links->orders[1] = -1;
     for (size_t i = 0; i < SK_LINKS_CONNECTIONS_MAX; i++) links->connections[i].sides[0] = links->connections[i].sides[1] = -1;
     int error = pipe2(links->orders, O_CLOEXEC);
-    for (uint32_t low = 1; !error && low <= count; low++) {
-        for (uint32_t high = low + 1; !error && high <= count; high++) {
-            pair *at = &links->pairs[links->pair_count++];
-            *at = (pair){.from = low, .to = high, .to_port = to[high - 1]};
-            error = listen_for(at);
-        }
+    for (uint32_t i = 0; !error && i < count * count; i++) {
+        if (i / count == i % count) continue;
+        pair *at = &links->pairs[links->pair_count++];
+        *at = (pair){.from = i / count + 1, .to = i % count + 1, .to_port = to[i % count]};
+        error = listen_for(at);
     }
     if (!error) error = pthread_create(&links->thread, NULL, work, links);
     if (!error) return links;

@@ -17,18 +17,18 @@
 
 enum {
     SK_LINKS_NODES_MAX = 9,
-    SK_LINKS_PAIRS_MAX = SK_LINKS_NODES_MAX * (SK_LINKS_NODES_MAX - 1) / 2,
+    SK_LINKS_PAIRS_MAX = SK_LINKS_NODES_MAX * (SK_LINKS_NODES_MAX - 1),
     SK_LINKS_CONNECTIONS_MAX = 2 * SK_LINKS_PAIRS_MAX,
     SK_LINKS_PIECE = 64 * 1024,
 };
 
 typedef struct sk_links sk_links;
 
-// Listens on a free loopback port for each pair of nodes 1 to `count`, of which the lower dials; to[i] is the peer port of node i + 1.
+// Listens on a free loopback port for each ordered pair of nodes 1 to `count` (either may dial the other); to[i] is the peer port of node i + 1.
 // NULL with a complaint on stderr. sk_links_close ends the thread and all connections.
 sk_links *sk_links_open(uint32_t count, const uint16_t *to);
 void sk_links_close(sk_links *links); // NULL is allowed
-// Where `from` dials `to` (numbers of nodes, from < to).
+// Where `from` dials `to` (numbers of nodes).
 uint16_t sk_links_port(const sk_links *links, uint32_t from, uint32_t to);
 // Which nodes are cut off: bit (number - 1) is set. Takes effect in the background, within a turn of the thread's loop.
 void sk_links_cut(sk_links *links, uint32_t mask);

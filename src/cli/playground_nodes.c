@@ -155,13 +155,13 @@ static int choose_ports(playground *ground)
     return 0;
 }
 
-// "1@127.0.0.1:7501,2@...", as seen from a node. Of a pair the lower number dials.
+// "1@127.0.0.1:7501,2@...", as seen from a node: its own port, and where it dials the others.
 static void peers_text(const playground *ground, const playground_node *from, char *out, size_t size)
 {
     size_t used = 0;
     for (uint32_t i = 0; i < ground->node_count; i++) {
         const playground_node *to = &ground->nodes[i];
-        bool relayed = ground->links && from->number < to->number;
+        bool relayed = ground->links && from != to;
         int added = snprintf(out + used, size - used, "%s%u@127.0.0.1:%u", i ? "," : "", to->number,
                              relayed ? sk_links_port(ground->links, from->number, to->number) : to->peer_port);
         SK_ASSERT(added > 0 && used + (size_t)added < size);

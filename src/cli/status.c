@@ -78,13 +78,13 @@ static void ask_all(sk_cluster_view *cluster)
 
 static json_t *space_json(const sk_space_view *space)
 {
-    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:s}", "id", (int)space->id, "name",
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:b,s:s}", "id", (int)space->id, "name",
                      space->name, "prefix", space->prefix, "protocol", space->protocol, "role", space->role, "leader", (int)space->leader, "epoch",
                      (json_int_t)space->epoch, "first", (json_int_t)space->first, "last", (json_int_t)space->last,
                      "committed", (json_int_t)space->committed, "applied", (json_int_t)space->applied,
                      "snapshot_position", (json_int_t)space->snapshot_position, "clock_ms", (json_int_t)space->clock_ms,
                      "keys", (json_int_t)space->keys, "bytes", (json_int_t)space->bytes, "serving", space->serving,
-                     "why", space->why);
+                     "writable", space->serving, "readable", space->readable, "why", space->why);
 }
 
 static json_t *node_json(const sk_cluster_view *cluster, const sk_node_view *node)
@@ -135,7 +135,19 @@ static int print_json(const sk_cluster_view *cluster)
     return error ? SK_EXIT_FAILED : SK_EXIT_OK;
 }
 
-// One line for each created space: where it serves, and why not elsewhere.
+// Where a space cannot be written or read, and why: a line a node.
+static void print_refusals(const sk_cluster_view *cluster, uint32_t id)
+{
+    for (size_t i = 0; i < cluster->count; i++) {
+        const sk_node_view *node = &cluster->nodes[i];
+        const sk_space_view *there = sk_view_space(node, id);
+        if (!node->answered || (there && there->serving)) continue;
+        printf("      at node %" PRIu32 " %s: %s\n", node->id, there && there->readable ? "only read" : "neither",
+               there ? there->why : "it is not open there yet");
+    }
+}
+
+// One line for each space that clients can use: at how many nodes it is written and read, and what hinders it at the others.
 static void print_spaces(const sk_cluster_view *cluster)
 {
     const sk_node_view *most = NULL; // who knows of the most
@@ -145,20 +157,17 @@ static void print_spaces(const sk_cluster_view *cluster)
     }
     for (size_t i = 0; most && i < most->space_count; i++) {
         const sk_space_view *space = &most->spaces[i];
-        if (space->id <= DEFAULT_SPACE) continue;
-        size_t serving = 0;
+        if (space->id < DEFAULT_SPACE) continue;
+        size_t writable = 0, readable = 0;
         for (size_t k = 0; k < cluster->count; k++) {
             const sk_space_view *there = sk_view_space(&cluster->nodes[k], space->id);
-            serving += there && there->serving;
+            writable += there && there->serving;
+            readable += there && there->readable;
         }
-        printf("space %s (%s, prefix %s): written and read at %zu of %zu nodes\n", space->name, space->protocol, space->prefix,
-               serving, cluster->count);
-        for (size_t k = 0; k < cluster->count; k++) {
-            const sk_node_view *node = &cluster->nodes[k];
-            const sk_space_view *there = sk_view_space(node, space->id);
-            if (node->answered && !(there && there->serving))
-                printf("      not at node %" PRIu32 ": %s\n", node->id, there ? there->why : "it is not open there yet");
-        }
+        printf("space %s (%s", space->name, space->protocol);
+        if (space->id > DEFAULT_SPACE) printf(", prefix %s", space->prefix);
+        printf("): written at %zu, read at %zu of %zu nodes\n", writable, readable, cluster->count);
+        print_refusals(cluster, space->id);
     }
 }
 
@@ -168,11 +177,9 @@ static void print_table(const sk_cluster_view *cluster)
     size_t answered = 0;
     for (size_t i = 0; i < cluster->count; i++) {
         const sk_node_view *node = &cluster->nodes[i];
-        const sk_space_view *space = sk_view_default_space(node);
         char row[256];
         sk_view_row(cluster, node, row, sizeof row);
         puts(row);
-        if (space && !space->serving) printf("      not serving: %s\n", space->why);
         answered += cluster->nodes[i].answered;
     }
     const sk_node_view *leader = sk_view_leader(cluster);
@@ -211,6 +218,8 @@ const sk_verb sk_verb_status = {
     .help = "Asks one node for the list of all, then each of them how it is, and prints one line a node: its role, term and\n"
             "log positions in the default space, how many entries it is behind, the round trip to it, its memory and\n"
             "the bytes it has written to disk since it started. A node that does not answer is listed as such.\n"
+            "Below that a line a space: at how many nodes it can be written and read now, and what hinders it at the\n"
+            "others.\n"
             "Exit code 69 if the node asked does not answer.\n",
     .flags = flags,
     .flag_count = sizeof flags / sizeof flags[0],

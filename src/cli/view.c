@@ -89,6 +89,7 @@ static void read_space(pairs row, sk_space_view *out)
         .keys = number_of(row, "keys"),
         .bytes = number_of(row, "bytes"),
         .serving = number_of(row, "serving") != 0,
+        .readable = number_of(row, "serving") != 0 || number_of(row, "readable") != 0,
     };
     text_of(row, "name", out->name, sizeof out->name);
     text_of(row, "prefix", out->prefix, sizeof out->prefix);

@@ -22,7 +22,8 @@ typedef struct sk_space_view {
     uint64_t epoch;  // raft's term
     uint64_t first, last, committed, applied, snapshot_position;
     uint64_t clock_ms, keys, bytes;
-    bool serving;
+    bool serving;  // takes writes, and reads
+    bool readable; // takes reads, of connections that chose no READMODE
     char why[SK_VIEW_TEXT_MAX]; // when not serving
 } sk_space_view;
 

@@ -381,6 +381,7 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
                             .snapshots_installed = space->snapshots_installed};
     facts.why_not = why_not_serving(node, &facts.status);
     facts.serving = !facts.why_not;
+    facts.readable = facts.serving || space->read_mode == SK_READS_SESSION || space->read_mode == SK_READS_LOCAL;
     if (with_digest) {
         facts.digest_position = space->applied;
         facts.digest = sk_hash_mix(space->machine->ops->digest(space->machine), sk_sessions_digest(&space->sessions));

@@ -125,8 +125,9 @@ typedef struct sk_space_facts {
     uint64_t repeats;             // requests answered once more from the kept replies
     uint64_t fetches;             // runs of entries read back from the log
     uint64_t snapshots_installed; // from a peer
-    bool serving;      // a leader is known and reads and writes can be expected to work
-    const char *why_not; // static text when not
+    bool serving;        // it can be expected to take writes, and reads in every mode that its protocol has
+    bool readable;       // by connections that chose no mode: session and local reads ask nobody
+    const char *why_not; // static text when not serving
 } sk_space_facts;
 
 size_t sk_node_space_count(const sk_node *node);

@@ -120,6 +120,11 @@ def cuts():
     with Playground(cuts=True) as ground:
         leader = ground.leader()
         others = [number for number in ground.numbers if number != leader]
+        with ground.client(leader) as client:
+            client.call("SPACE", "CREATE", "always", "PREFIX", "a/", "PROTOCOL", "crdt")
+            client.call("SPACE", "CREATE", "stale", "PREFIX", "s/", "PROTOCOL", "raft", "READS", "local")
+        wait_for("the spaces lead", lambda: all(
+            {"always", "stale"} <= {space["name"] for space in node["spaces"] if space["serving"]} for node in ground.status()["nodes"]))
         after = len(ground.lines)
         ground.act("cut", leader)
         ground.wait_line(rf"node {leader} cut off", after=after)
@@ -127,8 +132,20 @@ def cuts():
         check(skein("put", "k", "v", "-p", ground.port(others[1]))[0] == 0, "and writes")
         code, _, said = skein("put", "k", "w", "-p", ground.port(leader))
         check(code != 0 and ("CLUSTERDOWN" in said or "UNKNOWN" in said), f"who is cut off takes no write: {code} {said}")
+        wait_for("it knows", lambda: not any(space["name"] == "stale" and space["serving"] for node in ground.status()["nodes"]
+                                             if node["id"] == leader for space in node["spaces"]))
         code, said, _ = skein("status", "-p", ground.port(leader))
         check(code == 0 and "3 of 3 nodes answer" in said, f"clients reach all of them: {said}")
+        check("space default (raft): written at 2, read at 2 of 3 nodes" in said and f"at node {leader} neither: no leader" in said,
+              f"and it says what serves where: {said}")
+        check("space always (crdt, prefix a/): written at 3, read at 3" in said, f"a space that needs nobody: {said}")
+        check("space stale (raft, prefix s/): written at 2, read at 3" in said and f"at node {leader} only read: no leader" in said,
+              f"a space that is read without a leader: {said}")
+        code, said, _ = skein("status", "-p", ground.port(leader), "--json")
+        here = next(node for node in json.loads(said)["nodes"] if node["id"] == leader)
+        can = {space["name"]: (space["writable"], space["readable"], bool(space["why"])) for space in here["spaces"]}
+        check((can["default"], can["always"], can["stale"]) == ((False, False, True), (True, True, False), (False, True, True)),
+              f"the same as JSON: {can}")
         ground.act("kill", leader)  # cut and dead, and back
         ground.act("start", leader)
         check(not ground.serves(leader), "a cut node stays cut when it starts again")

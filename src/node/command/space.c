@@ -341,13 +341,6 @@ static const char *ability(const sk_node *node, const sk_space_record *record, s
     return record->phase == SK_PHASE_CREATING ? "it is being created" : "it is not open on this node yet";
 }
 
-// By connections that chose no mode: session and local reads ask nobody.
-static bool readable(const sk_space_record *record, const sk_space_facts *facts, const char *why)
-{
-    bool open = facts->name != NULL;
-    return !why || (open && (record->reads == SK_READS_SESSION || record->reads == SK_READS_LOCAL));
-}
-
 static void list_one(sk_node_call *call, const sk_space_record *record)
 {
     sk_space_facts facts;
@@ -357,7 +350,7 @@ static void list_one(sk_node_call *call, const sk_space_record *record)
     pair_integer(&call->reply, "keys", facts.keys);
     pair_integer(&call->reply, "bytes", facts.bytes);
     pair_integer(&call->reply, "writable", !why);
-    pair_integer(&call->reply, "readable", readable(record, &facts, why));
+    pair_integer(&call->reply, "readable", facts.readable);
     pair_text(&call->reply, "why", why ? why : "");
 }
 
@@ -424,7 +417,7 @@ void sk_node_run_space_info(sk_node_call *call)
     pair_integer(reply, "bytes", facts.bytes);
     pair_integer(reply, "version", record->version);
     pair_integer(reply, "writable", !why);
-    pair_integer(reply, "readable", readable(record, &facts, why));
+    pair_integer(reply, "readable", facts.readable);
     pair_text(reply, "why", why ? why : "");
     reply_positions(reply, &facts);
 }
