@@ -1,11 +1,10 @@
 """Clients that people have: each works, unchanged, with every node."""
-import os
 import re
 import subprocess
 
 import redis
 
-from harness import ROOT, Playground, check, figure, run, wait_for
+from harness import Playground, check, figure, node_clients, run, wait_for
 
 
 def redis_cli(port, *words, stdin=None, flags=()):
@@ -82,14 +81,7 @@ def with_redis_py(ground):
 
 
 def with_node(ground):
-    folder = os.path.join(ROOT, "test", "proc", "node")
-    # Debian's Node.js is 18; the clients' newest majors want 20.
-    major = int(subprocess.run(["node", "-p", "process.versions.node.split('.')[0]"], capture_output=True, text=True, timeout=60).stdout)
-    older = [] if major >= 20 else ["--no-save", "ioredis@5.11.1", "redis@5.12.1"]
-    if not all(os.path.isdir(os.path.join(folder, "node_modules", name)) for name in ("ioredis", "redis")):
-        done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent", *older], cwd=folder,
-                              capture_output=True, text=True, timeout=240)
-        check(done.returncode == 0, f"npm install: {done.stdout} {done.stderr}")
+    folder = node_clients()
     for program in ("ioredis.mjs", "node-redis.mjs"):
         done = subprocess.run(["node", program, *map(str, ground.ports)], cwd=folder, capture_output=True, text=True, timeout=60)
         check(done.returncode == 0 and "all good" in done.stdout, f"{program}: {done.stdout} {done.stderr}")

@@ -82,6 +82,19 @@ def wakeups(pid):
     return total
 
 
+def node_clients():
+    """The folder with the Node.js programs, in which their client libraries are installed."""
+    folder = os.path.join(ROOT, "test", "proc", "node")
+    # Debian's Node.js is 18; the clients' newest majors want 20.
+    major = int(subprocess.run(["node", "-p", "process.versions.node.split('.')[0]"], capture_output=True, text=True, timeout=60).stdout)
+    older = [] if major >= 20 else ["--no-save", "ioredis@5.11.1", "redis@5.12.1"]
+    if not all(os.path.isdir(os.path.join(folder, "node_modules", name)) for name in ("ioredis", "redis")):
+        done = subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent", *older], cwd=folder,
+                              capture_output=True, text=True, timeout=240)
+        check(done.returncode == 0, f"npm install: {done.stdout} {done.stderr}")
+    return folder
+
+
 # ---- RESP ----
 
 class RespError(Exception):
