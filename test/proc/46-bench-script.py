@@ -40,6 +40,11 @@ def main():
         text, raw = part(folder, "memory", "--keys", "20000", "--idle", "500", "--rounds", "1", "--seconds", "1")
         check(raw["full_mib"][0] > raw["rest_mib"][0] > 1 and raw["idle_alone_mib"][1] > raw["idle_alone_mib"][0], raw)
 
+        text, raw = part(folder, "spaces", "--rounds", "1", "--seconds", "1")
+        check(all(raw["rounds"][protocol][0]["down"]["per_second"] > 0 for protocol in ("crdt", "causal")), raw)
+        text, raw = part(folder, "spaces", "--idle", "--spaces", "3", "--seconds", "1")
+        check("idle spaces" in text and set(raw) >= {"raft", "crdt", "causal"}, raw)
+
         text, raw = part(folder, "compare", "--only", "redis", "--rounds", "1", "--seconds", "1")
         rounds = raw["rounds"]
         for system in ("Skein", "Redis"):
