@@ -78,13 +78,14 @@ static void ask_all(sk_cluster_view *cluster)
 
 static json_t *space_json(const sk_space_view *space)
 {
-    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:b,s:s}", "id", (int)space->id, "name",
+    return json_pack("{s:i,s:s,s:s,s:s,s:s,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:b,s:b,s:b,s:s,s:s}", "id", (int)space->id, "name",
                      space->name, "prefix", space->prefix, "protocol", space->protocol, "role", space->role, "leader", (int)space->leader, "epoch",
                      (json_int_t)space->epoch, "first", (json_int_t)space->first, "last", (json_int_t)space->last,
                      "committed", (json_int_t)space->committed, "applied", (json_int_t)space->applied,
                      "snapshot_position", (json_int_t)space->snapshot_position, "clock_ms", (json_int_t)space->clock_ms,
                      "keys", (json_int_t)space->keys, "bytes", (json_int_t)space->bytes, "serving", space->serving,
-                     "writable", space->serving, "readable", space->readable, "why", space->why);
+                     "writable", space->serving, "readable", space->readable, "why", space->why,
+                     "loss_window", space->loss_window);
 }
 
 static json_t *node_json(const sk_cluster_view *cluster, const sk_node_view *node)
@@ -167,6 +168,8 @@ static void print_spaces(const sk_cluster_view *cluster)
         printf("space %s (%s", space->name, space->protocol);
         if (space->id > DEFAULT_SPACE) printf(", prefix %s", space->prefix);
         printf("): written at %zu, read at %zu of %zu nodes\n", writable, readable, cluster->count);
+        if (space->loss_window[0] && strcmp(space->loss_window, "none") != 0)
+            printf("      answers before its disk: a node that loses its power may lose the last of it: %s\n", space->loss_window);
         print_refusals(cluster, space->id);
     }
 }

@@ -99,6 +99,7 @@ static void read_space(pairs row, sk_space_view *out)
     text_of(row, "protocol", out->protocol, sizeof out->protocol);
     text_of(row, "role", out->role, sizeof out->role);
     text_of(row, "why", out->why, sizeof out->why);
+    text_of(row, "loss_window", out->loss_window, sizeof out->loss_window);
 }
 
 static int read_spaces(const sk_resp_value *list, sk_node_view *out)

@@ -25,6 +25,7 @@ typedef struct sk_space_view {
     bool serving;  // takes writes, and reads
     bool readable; // takes reads, of connections that chose no READMODE
     char why[SK_VIEW_TEXT_MAX]; // when not serving
+    char loss_window[48]; // "none", or what a power cut may take of what was answered
 } sk_space_view;
 
 typedef struct sk_peer_view {

@@ -19,7 +19,9 @@ void sk_answers_hold(sk_space *space, uint64_t after, uint64_t number, sk_slice 
 
 bool sk_answers_ready(const sk_space *space)
 {
-    return space->answers.count && ((const held_answer *)sk_ring_at(&space->answers, 0))->after <= space->durable_number;
+    if (!space->answers.count) return false;
+    uint64_t after = ((const held_answer *)sk_ring_at(&space->answers, 0))->after;
+    return after <= space->durable_number || sk_space_answers_early(space);
 }
 
 void sk_answers_release(sk_space *space)

@@ -7,7 +7,8 @@
 
 typedef struct sk_space sk_space;
 
-// `number` of this node's origin has this reply (copied) once all records up to `after` are durable.
+// `number` of this node's origin has this reply (copied) once all records up to `after` are durable (or at once, if the
+// space answers early).
 void sk_answers_hold(sk_space *space, uint64_t after, uint64_t number, sk_slice reply);
 // Gives out what may leave. Once a turn, and when records became durable; never while requests are being delivered.
 void sk_answers_release(sk_space *space);

@@ -1,5 +1,7 @@
 #include "node/kind.h"
 
+#include <stdio.h>
+
 #include "node/catalogue_machine.h"
 #include "redis/command.h"
 #include "redis/mergespace.h"
@@ -75,9 +77,12 @@ static sk_keyspace_facts mergespace_facts(const sk_machine *machine)
     return (sk_keyspace_facts){.keys = facts.keys, .expires = facts.expires, .bytes = facts.bytes};
 }
 
-static const char *crdt_durability_refused(enum sk_durability durability)
+// Its writes need no other node, so what is answered early can be lost here alone; and a node numbers nothing again that it has lost: every
+// start is another life (node/space.h, "Durability").
+static const char *any_durability(enum sk_durability durability)
 {
-    return durability == SK_DURABILITY_ALWAYS ? NULL : "crdt spaces answer when this node has the write on disk, so far. Use DURABILITY always";
+    (void)durability;
+    return NULL;
 }
 
 static const char *crdt_option_refused(sk_slice name, sk_slice value)
@@ -94,17 +99,12 @@ static const sk_space_kind crdt_kind = {
     .open = open_mergespace,
     .facts = mergespace_facts,
     .set_memory_max = sk_mergespace_set_memory_max,
-    .durability_refused = crdt_durability_refused,
+    .durability_refused = any_durability,
     .option_refused = crdt_option_refused,
     .reads = SK_READS_LOCAL,
 };
 
 // ---- causal ----
-
-static const char *causal_durability_refused(enum sk_durability durability)
-{
-    return durability == SK_DURABILITY_ALWAYS ? NULL : "causal spaces answer when this node has the write on disk, so far. Use DURABILITY always";
-}
 
 static const char *causal_option_refused(sk_slice name, sk_slice value)
 {
@@ -120,7 +120,7 @@ static const sk_space_kind causal_kind = {
     .open = open_mergespace,
     .facts = mergespace_facts,
     .set_memory_max = sk_mergespace_set_memory_max,
-    .durability_refused = causal_durability_refused,
+    .durability_refused = any_durability,
     .option_refused = causal_option_refused,
     .reads = SK_READS_SESSION,
 };
@@ -159,6 +159,24 @@ const char *sk_durability_name(enum sk_durability durability)
 {
     static const char *const names[] = {"always", "group", "volatile"};
     return names[durability];
+}
+
+uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms)
+{
+    switch (durability) {
+    case SK_DURABILITY_ALWAYS: return 0;
+    case SK_DURABILITY_GROUP: return group_ms;
+    case SK_DURABILITY_VOLATILE: return SK_VOLATILE_WRITTEN_MS;
+    }
+    return 0;
+}
+
+const char *sk_durability_loss(enum sk_durability durability, uint32_t group_ms, char *out, size_t size)
+{
+    if (durability == SK_DURABILITY_ALWAYS) snprintf(out, size, "none");
+    else if (durability == SK_DURABILITY_GROUP) snprintf(out, size, "%u ms", (unsigned)group_ms);
+    else snprintf(out, size, "no bound (written about every %d ms)", SK_VOLATILE_WRITTEN_MS);
+    return out;
 }
 
 static const char *const reads_names[] = {"default", "linearizable", "session", "local"};

@@ -8,6 +8,7 @@
 #include "redis/keyspace.h"
 
 enum sk_durability { SK_DURABILITY_ALWAYS, SK_DURABILITY_GROUP, SK_DURABILITY_VOLATILE };
+enum { SK_VOLATILE_WRITTEN_MS = 1000 };
 enum sk_reads_mode { SK_READS_DEFAULT, SK_READS_LINEARIZABLE, SK_READS_SESSION, SK_READS_LOCAL };
 
 typedef struct sk_space_kind {
@@ -34,6 +35,10 @@ const sk_space_kind *const *sk_space_kinds(size_t *count);
 extern const sk_space_kind sk_space_kind_system;
 
 const char *sk_durability_name(enum sk_durability durability);
+// How long a record may wait for its sync, in milliseconds: 0 for always, N for group, and SK_VOLATILE_WRITTEN_MS for volatile, which promises nothing.
+uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms);
+// "none", "50 ms", ...: what a power cut may take of what was answered, for people. Returns `out`.
+const char *sk_durability_loss(enum sk_durability durability, uint32_t group_ms, char *out, size_t size);
 const char *sk_reads_mode_name(enum sk_reads_mode mode);
 bool sk_reads_mode_parse(sk_slice text, enum sk_reads_mode *out); // never SK_READS_DEFAULT
 

@@ -178,6 +178,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     node->sink = sink;
     node->now = node->started = now;
     node->next_client_id = 1;
+    node->sync_at = SK_NEVER;
     node->wal_owner = (sk_wal_owner){.durable = on_durable, .failed = on_failed};
     sk_list_init(&node->clients);
     sk_list_init(&node->dirty);
@@ -265,9 +266,30 @@ static void watch_healing(sk_node *node)
     else sk_log(node->sink, SK_LOG_ERROR, "msg=\"the log was damaged and there is no peer to refill it from: serving what is left\"");
 }
 
+enum { UNSYNCED_MAX = 1 << 20 }; // bytes that wait in memory
+
+void sk_node_log_grew(sk_node *node, size_t bytes, sk_ns within)
+{
+    sk_ns at = node->now + within;
+    if (at < node->sync_at) node->sync_at = at;
+    node->unsynced += bytes;
+}
+
+// What every space lets wait goes on waiting; all that is there goes with the first that does not.
+static void flush_log(sk_node *node)
+{
+    bool wait = node->sync_at != SK_NEVER && node->now < node->sync_at && node->unsynced < UNSYNCED_MAX && !node->stopping;
+    for (size_t i = 0; wait && i < node->active_count; i++) wait = !sk_space_wants_sync(node->active[i]);
+    if (wait) return;
+    sk_wal_flush(node->wal);
+    node->sync_at = SK_NEVER;
+    node->unsynced = 0;
+}
+
 static sk_ns next_turn(sk_node *node)
 {
     sk_ns at = sk_clients_deadline(node);
+    if (node->sync_at < at) at = node->sync_at;
     sk_ns spaces = sk_spaces_deadline(node);
     if (spaces < at) at = spaces;
     for (size_t i = 0; i < node->active_count; i++) {
@@ -299,7 +321,7 @@ sk_ns sk_node_turn(sk_node *node)
     sk_spaces_turn(node);
     choose_active(node);
     for (size_t i = 0; i < node->active_count; i++) sk_space_turn(node->active[i]);
-    sk_wal_flush(node->wal);
+    flush_log(node);
     sk_peers_flush(node);
     bool more = sk_clients_work(node);
     for (size_t i = 0; i < node->active_count; i++) more |= sk_space_work(node->active[i]);
@@ -307,7 +329,7 @@ sk_ns sk_node_turn(sk_node *node)
     sk_clients_flush(node);
     // Slices may have left something to send or to write down.
     for (size_t i = 0; i < node->active_count; i++) sk_forward_flush(node->active[i]);
-    sk_wal_flush(node->wal);
+    flush_log(node);
     sk_peers_flush(node);
     sk_ns at = next_turn(node);
     if (!more) return at;
@@ -318,7 +340,7 @@ sk_ns sk_node_turn(sk_node *node)
 bool sk_node_stopping(sk_node *node)
 {
     node->stopping = true;
-    if (sk_wal_busy(node->wal) || node->roster.writing || !sk_list_empty(&node->unlinking)) return false;
+    if (node->sync_at != SK_NEVER || sk_wal_busy(node->wal) || node->roster.writing || !sk_list_empty(&node->unlinking)) return false;
     for (size_t i = 0; i < node->space_count; i++) {
         const sk_space *space = node->spaces[i];
         if (space->origin.waiting.count + space->origin.sent.count + space->reads.count + space->local_reads.count)
@@ -378,7 +400,10 @@ sk_space_facts sk_node_space_facts(const sk_node *node, size_t index, bool with_
                             .bytes = keys.bytes,
                             .repeats = space->repeats,
                             .fetches = space->fetched,
-                            .snapshots_installed = space->snapshots_installed};
+                            .snapshots_installed = space->snapshots_installed,
+                            .durability = space->durability,
+                            .durability_ms = space->durability_ms,
+                            .not_synced = space->marks.count};
     facts.why_not = why_not_serving(node, &facts.status);
     facts.serving = !facts.why_not;
     facts.readable = facts.serving || space->read_mode == SK_READS_SESSION || space->read_mode == SK_READS_LOCAL;

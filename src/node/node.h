@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
+#include "node/kind.h"
 #include "protocol/protocol.h"
 #include "store/disk.h"
 #include "store/identity.h"
@@ -128,6 +129,9 @@ typedef struct sk_space_facts {
     bool serving;        // it can be expected to take writes, and reads in every mode that its protocol has
     bool readable;       // by connections that chose no mode: session and local reads ask nobody
     const char *why_not; // static text when not serving
+    enum sk_durability durability;
+    uint32_t durability_ms;
+    uint64_t not_synced; // records that a power cut would take now
 } sk_space_facts;
 
 size_t sk_node_space_count(const sk_node *node);

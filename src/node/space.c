@@ -7,7 +7,7 @@
 #include "node/verdict.h"
 
 typedef struct mark {
-    uint64_t number, sequence;
+    uint64_t number, sequence, epoch;
 } mark;
 
 typedef struct held_send {
@@ -170,7 +170,10 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     uint64_t sequence = sk_wal_append(space->node->wal, space->id, &effect->persist.record);
     mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
     SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
-    *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence};
+    uint64_t epoch = effect->persist.record.epoch;
+    *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
+    space->persisted_epoch = epoch;
+    sk_node_log_grew(space->node, effect->persist.record.payload.size, sk_space_answers_early(space) ? space->sync_within : 0);
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 
@@ -427,6 +430,7 @@ void sk_space_durable(sk_space *space, uint64_t sequence)
         mark *first = sk_ring_at(&space->marks, 0);
         if (first->sequence > sequence) break;
         number = first->number;
+        space->durable_epoch = first->epoch;
         sk_ring_pop_front(&space->marks, 1);
     }
     if (!number) return;
@@ -440,6 +444,26 @@ void sk_space_durable(sk_space *space, uint64_t sequence)
     }
     sk_space_step(space, (sk_event){.kind = SK_EVENT_DURABLE, .durable.number = number});
     sk_answers_release(space);
+}
+
+void sk_space_set_durability(sk_space *space, enum sk_durability durability, uint32_t group_ms)
+{
+    if (space->durability == durability && space->durability_ms == group_ms) return;
+    space->durability = durability;
+    space->durability_ms = group_ms;
+    space->sync_within = sk_durability_wait_ms(durability, group_ms) * SK_MS;
+    sk_node_log_grew(space->node, 0, 0); // what waits has waited by another rule
+}
+
+bool sk_space_answers_early(const sk_space *space)
+{
+    return space->durability != SK_DURABILITY_ALWAYS && space->persisted_epoch && space->durable_epoch == space->persisted_epoch &&
+           !space->node->wal_failed;
+}
+
+bool sk_space_wants_sync(const sk_space *space)
+{
+    return space->marks.count && (space->snapshot_wanted || space->job.writer);
 }
 
 bool sk_space_is_durable(const sk_space *space, uint64_t number)

@@ -8,6 +8,12 @@
 //
 // Invariants: applied ascends by one (or jumps at an installed snapshot); held sends ascend in `after`; marks ascend in both
 // number and sequence.
+//
+// Durability. `always`: what was answered is on disk. `group` and `volatile` (crdt and causal only): an answer leaves at once, and the log is
+// written and synced when the oldest record has waited `sync_within` (or with whatever else is synced sooner). So a power cut, or a
+// kill, takes at most that much of what was answered. What such a loss must not do is make this node number two changes alike: the first
+// record of a life is synced before its answer, and recovery begins a life greater than that of any record (C01, C02).
+// Messages that say what is on disk here (`after`) wait as ever, so nobody settles or retires anything on the word of a node that may lose it.
 #ifndef SK_NODE_SPACE_H
 #define SK_NODE_SPACE_H
 
@@ -79,6 +85,10 @@ struct sk_space {
     sk_reads reads;
     sk_local_reads local_reads;
     enum sk_reads_mode read_mode; // of connections that chose none
+    enum sk_durability durability;
+    uint32_t durability_ms;
+    sk_ns sync_within; // 0: at once
+    uint64_t persisted_epoch, durable_epoch; // of the last record appended, and on disk, since the start; of a mergeable space: the life
     sk_forwarding origins[SK_FOUNDERS_MAX]; // one for each of node->peers
 
     sk_snapshot_info snapshot; // newest on disk; position 0: none
@@ -101,6 +111,11 @@ void sk_space_step(sk_space *space, sk_event event);
 void sk_space_durable(sk_space *space, uint64_t sequence); // the log: all up to here is on disk
 void sk_space_disk_failed(sk_space *space, int error);
 bool sk_space_is_durable(const sk_space *space, uint64_t number); // all records up to there are on disk
+void sk_space_set_durability(sk_space *space, enum sk_durability durability, uint32_t group_ms);
+// An answer that has not left yet may leave before its record is on disk.
+bool sk_space_answers_early(const sk_space *space);
+// Nothing may wait for its sync any longer: a snapshot of the state is being written, which must not be ahead of the log.
+bool sk_space_wants_sync(const sk_space *space);
 
 // Orders a request as leader: origin and number say whose (the clock and its flags are filled in). SK_ENOTLEADER and the like come
 // back through the refuse effect.

@@ -49,6 +49,7 @@ static sk_space *add_recorded(sk_node *node, const sk_space_record *record)
     sk_space *space = sk_space_open(node, record->id, record->name, kind, record->options);
     sk_buffer_append_slice(&space->prefix, record->prefix);
     space->read_mode = record->reads ? record->reads : kind->reads;
+    sk_space_set_durability(space, record->durability, record->durability_ms);
     space->number = record->number;
     take_limit(space, record);
     add(node, space);
@@ -215,6 +216,7 @@ static void learn(sk_node *node)
         space->read_mode = record->reads ? record->reads : space->kind->reads;
         space->number = record->number;
         if (space->id < SK_SPACE_FIRST_ID) continue;
+        sk_space_set_durability(space, record->durability, record->durability_ms);
         take_limit(space, record);
         sk_space_rename(space, record->name);
         sk_buffer_clear(&space->prefix);

@@ -36,6 +36,8 @@ struct sk_node {
     sk_wal *wal;
     sk_wal_found found;
     bool wal_failed;
+    sk_ns sync_at;     // when what was appended since the last flush must be handed to the disk; SK_NEVER: nothing was
+    size_t unsynced;   // bytes of that
     sk_list marked; // spaces with records that are not durable
     bool healing; // found.damaged, and not all spaces are refilled yet
 
@@ -88,6 +90,8 @@ sk_space *sk_node_space(sk_node *node, uint32_t id); // NULL: no such space
 void sk_peer_queue(sk_node *node, sk_node_id to, enum sk_frame_kind kind, uint32_t space, sk_slice payload, bool urgent);
 bool sk_peer_linked(const sk_node *node, sk_node_id id);
 void sk_peers_flush(sk_node *node); // end of turn
+// Something was appended to the log: it is flushed at the end of the turn that comes `within` so long (0: of this one).
+void sk_node_log_grew(sk_node *node, size_t bytes, sk_ns within);
 uint64_t sk_node_wall_ms(sk_node *node);
 
 #endif

@@ -157,15 +157,17 @@ static void section_keyspace(sk_node *node, sk_buffer *out)
 static void append_space(const sk_space *space, sk_buffer *out)
 {
     const sk_status *status = &space->status;
+    char loss[48];
     sk_buffer_printf(out,
                      "space%" PRIu32 ":name=%s,protocol=%s,role=%s,leader=%" PRIu32 ",epoch=%" PRIu64
                      ",committed=%" PRIu64 ",applied=%" PRIu64 ",last=%" PRIu64 ",snapshot=%" PRIu64
                      ",recovering=%d,resends=%" PRIu64 ",repeats=%" PRIu64 ",gaps=%" PRIu64
-                     ",snapshots_taken=%" PRIu64 ",snapshots_installed=%" PRIu64 "\r\n",
+                     ",snapshots_taken=%" PRIu64 ",snapshots_installed=%" PRIu64 ",loss_window=%s,not_synced=%zu\r\n",
                      space->id, space->name, space->protocol->name, sk_role_name(status->role),
                      status->leader, status->epoch, status->committed, space->applied, status->last,
                      space->snapshot.position, status->recovering, space->origin.resends, space->repeats,
-                     space->gaps, space->snapshots_taken, space->snapshots_installed);
+                     space->gaps, space->snapshots_taken, space->snapshots_installed,
+                     sk_durability_loss(space->durability, space->durability_ms, loss, sizeof loss), space->marks.count);
 }
 
 static void section_skein(sk_node *node, sk_buffer *out)

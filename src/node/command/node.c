@@ -43,7 +43,8 @@ static void pair_text(sk_reply *reply, const char *name, const char *value)
 static void reply_space(sk_reply *reply, const sk_space_facts *facts)
 {
     const char *why = facts->status.why ? facts->status.why : facts->why_not;
-    sk_reply_map(reply, 20);
+    char loss[48];
+    sk_reply_map(reply, 22);
     pair_integer(reply, "id", facts->id);
     pair_text(reply, "name", facts->name);
     pair_integer(reply, "number", facts->number);
@@ -64,6 +65,8 @@ static void reply_space(sk_reply *reply, const sk_space_facts *facts)
     pair_integer(reply, "recovering", facts->status.recovering);
     pair_integer(reply, "serving", facts->serving);
     pair_integer(reply, "readable", facts->readable);
+    pair_text(reply, "loss_window", sk_durability_loss(facts->durability, facts->durability_ms, loss, sizeof loss));
+    pair_integer(reply, "not_synced", facts->not_synced);
     pair_text(reply, "why", why && (!facts->serving || facts->status.recovering) ? why : "");
 }
 

@@ -404,13 +404,16 @@ void sk_node_run_space_info(sk_node_call *call)
         if (node->spaces[i] == space) facts = sk_node_space_facts(node, i, true);
     }
     const sk_space_kind *kind = sk_space_kind_find(sk_slice_text(record->protocol));
+    char loss[48];
     const char *volatile_refused = kind ? kind->durability_refused(SK_DURABILITY_GROUP) : NULL;
     sk_reply *reply = &call->reply;
-    sk_reply_map(reply, RECORD_PAIRS + 11 + 10);
+    sk_reply_map(reply, RECORD_PAIRS + 13 + 10);
     reply_record(reply, record);
     pair_text(reply, "promise", kind ? kind->promise : "unknown to this version");
     pair_text(reply, "write_needs", kind ? kind->writable : "");
     pair_text(reply, "durability_why", volatile_refused ? volatile_refused : "");
+    pair_text(reply, "loss_window", sk_durability_loss(record->durability, record->durability_ms, loss, sizeof loss));
+    pair_integer(reply, "not_synced", facts.not_synced);
     reply_options(reply, record);
     pair_integer(reply, "memory_max", space ? space->rules.memory_max : record->memory_max);
     pair_integer(reply, "keys", facts.keys);

@@ -27,6 +27,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     causal->limits = setup->limits;
     causal->now = setup->now;
     causal->number = causal->recovered = setup->recovery.snapshot_position;
+    causal->life_known = setup->recovery.snapshot_epoch;
     causal->first = causal->number + 1;
     causal->report_at = causal->doubt_until = causal->gap_at = SK_NEVER;
     sk_ring_init(&causal->held, sizeof(sk_causal_entry));
@@ -115,6 +116,7 @@ static void recover(sk_replica *replica, const sk_record *record)
 {
     sk_causal_replica *causal = sk_causal_of(replica);
     SK_ASSERT(!causal->started);
+    if (record->epoch > causal->life_known) causal->life_known = record->epoch;
     if (record->kind != SK_RECORD_ENTRY || record->payload.size == 0) return;
     if (record->number > causal->recovered) {
         causal->recovered = record->number;
@@ -132,7 +134,9 @@ static void recover(sk_replica *replica, const sk_record *record)
 void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least)
 {
     causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal));
+    if (causal->life <= causal->life_known) causal->life = causal->life_known + 1;
     if (causal->life < at_least) causal->life = at_least;
+    causal->life_known = causal->life;
     causal->ops->identify(causal->machine, causal->life);
     causal->flushed = 0;
     sk_vector_clear(&causal->announced);

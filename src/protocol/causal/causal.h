@@ -109,6 +109,7 @@ typedef struct sk_causal_counts {
 typedef struct sk_causal_replica {
     sk_node_id self;
     uint64_t life; // our present one
+    uint64_t life_known; // the greatest of ours in a record, even if all that it changed was lost
     uint64_t boot;
     uint64_t born_ms;
     sk_machine *machine;

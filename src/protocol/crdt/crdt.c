@@ -27,6 +27,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     crdt->limits = setup->limits;
     crdt->now = setup->now;
     crdt->number = setup->recovery.snapshot_position;
+    crdt->life_known = setup->recovery.snapshot_epoch;
     crdt->recovered = crdt->number;
     crdt->first = crdt->number + 1;
     crdt->report_at = crdt->doubt_until = SK_NEVER;
@@ -81,6 +82,7 @@ static void recover(sk_replica *replica, const sk_record *record)
 {
     sk_crdt_replica *crdt = sk_crdt_of(replica);
     SK_ASSERT(!crdt->started);
+    if (record->epoch > crdt->life_known) crdt->life_known = record->epoch;
     if (record->kind != SK_RECORD_ENTRY || record->payload.size == 0) return;
     if (record->number > crdt->recovered) {
         crdt->recovered = record->number;
@@ -117,12 +119,13 @@ static uint64_t choose_life(const sk_crdt_replica *crdt)
         sk_actor actor = seen->list[i].actor;
         if (sk_actor_node(actor) == crdt->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor) + 1;
     }
-    return life;
+    return life > crdt->life_known ? life : crdt->life_known + 1;
 }
 
 void sk_crdt_begin_life(sk_crdt_replica *crdt)
 {
     crdt->life = choose_life(crdt);
+    crdt->life_known = crdt->life;
     crdt->ops->identify(crdt->machine, crdt->life);
 }
 
