@@ -2,7 +2,7 @@
 read, or is told in time that the node does not have it; a restart of all loses nothing."""
 import time
 
-from harness import check, Playground, RespError, run, wait_for
+from harness import check, ConnectionLost, Playground, RespError, run, wait_for
 
 SPACE = "shadows/"
 
@@ -33,6 +33,34 @@ def moving(ground):
             check(client.call("SET", SPACE + "mine", turn) == "OK", "SET")
             client.call("SADD", SPACE + "turns", turn)
             token = token_of(client)
+
+
+def retired_and_alone(ground):
+    """Node 1 has lived often, and the others have retired its lives; what node 3 has on disk it has after a restart without them, too."""
+    for turn in range(8):
+        with ground.client(1) as client:
+            for _ in range(5):
+                client.call("INCR", SPACE + "lives")
+        for number in (2, 3):
+            with ground.client(number) as client:
+                wait_for(f"turn {turn} at node {number}", lambda: client.call("GET", SPACE + "lives") == str(5 * turn + 5).encode())
+        ground.act("kill", 1)
+        ground.act("start", 1)
+        ground.wait_all_serve()
+    for number in ground.numbers:
+        ground.act("kill", number)
+    ground.act("start", 3)
+
+    def here():
+        try:
+            with ground.client(3) as client:
+                return client.call("GET", SPACE + "lives")
+        except (ConnectionLost, RespError):
+            return None
+    check(wait_for("node 3 alone", here) == b"40", "node 3 has lost what it had on disk")
+    for number in (1, 2):
+        ground.act("start", number)
+    ground.wait_all_serve()
 
 
 def main():
@@ -73,6 +101,8 @@ def main():
                     return False
             wait_for("what node 1 had on disk", used)
             check(client.call("GET", SPACE + "alone99") == b"99", "the session's write")
+
+        retired_and_alone(ground)
 
         for number in ground.numbers:
             ground.act("kill", number)

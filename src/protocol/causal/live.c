@@ -275,12 +275,24 @@ void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_sl
     if (delivered) sk_causal_deliver_held(causal);
 }
 
+// Retirement is not recorded: while records are replayed a life that was retired when a batch was made is known by its counter only. Who
+// retired it had all of it on disk, so the records in front of this one have that.
+static void forget_retired(sk_vector *needs)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < needs->count; i++) {
+        if (needs->list[i].counter != SK_RETIRED) needs->list[kept++] = needs->list[i];
+    }
+    needs->count = kept;
+}
+
 bool sk_causal_recover_batch(sk_causal_replica *causal, sk_slice bytes)
 {
     sk_reader reader = sk_reader_make(bytes);
     sk_causal_batch batch;
     sk_causal_batch_read(&reader, &batch, &causal->needs);
     if (reader.bad) return false;
+    forget_retired(&causal->needs);
     enum fate fate = deliver(causal, &batch, &causal->needs);
     if (fate == DELIVERED) sk_causal_log_add(causal, &batch);
     return fate == DELIVERED || fate == KNOWN;
