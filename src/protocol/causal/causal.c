@@ -28,7 +28,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     causal->now = setup->now;
     causal->number = causal->recovered = setup->recovery.snapshot_position;
     causal->first = causal->number + 1;
-    causal->report_at = causal->doubt_until = causal->gap_at = SK_NEVER;
+    causal->report_at = causal->gap_at = SK_NEVER;
     sk_ring_init(&causal->held, sizeof(sk_causal_entry));
     sk_ring_init(&causal->log, sizeof(sk_causal_entry));
     sk_ring_init(&causal->staged, sizeof(sk_causal_entry));
@@ -48,7 +48,6 @@ static void close_replica(sk_replica *replica)
         if (peer->walk) causal->ops->walk_close(peer->walk);
         sk_vector_deinit(&peer->told);
         sk_vector_deinit(&peer->has);
-        sk_vector_deinit(&peer->lives);
     }
     sk_ring *const rings[] = {&causal->held, &causal->log, &causal->staged};
     for (size_t i = 0; i < sizeof rings / sizeof *rings; i++) {
@@ -56,7 +55,7 @@ static void close_replica(sk_replica *replica)
         sk_ring_deinit(rings[i]);
     }
     sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_seen, &causal->join_base, &causal->reported,
-                                  &causal->needs,     &causal->lives, &causal->finals};
+                                  &causal->needs};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) sk_vector_deinit(vectors[i]);
     sk_free(causal->peers);
     sk_free(causal->answers);
@@ -292,7 +291,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_causal_replica *causal = own_const(replica);
     if (causal->halted) return SK_NEVER;
     if (causal->operations.size || causal->answer_count || causal->loading) return 0;
-    sk_ns at = earlier(earlier(causal->report_at, causal->doubt_until), sk_causal_sync_deadline(causal));
+    sk_ns at = earlier(causal->report_at, sk_causal_sync_deadline(causal));
     uint64_t due = causal->ops->next_due(causal->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > causal->wall_ms ? due - causal->wall_ms : 0;

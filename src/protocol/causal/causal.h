@@ -17,14 +17,16 @@
 //   5  Who was away for longer than the log reaches (V08) is sent the state, as chunks. They are put aside and merged in one step at their
 //      end, with V: until then readers see the state before. What is too much for one step is merged in slices, and the space
 //      answers nothing meanwhile: it *loads*.                                                                    sync.c: on_done
-//   6  A report is V, a digest and the wall time, sent when a link comes up and, after a pause, when V has changed. It shows what was
-//      lost on the way, even the last batch of all. An idle space is quiet.                                      report.c
+//   6  A report is V, a digest and the wall time, sent when a link comes up, to who has begun a new life, and, after a pause, when V has
+//      changed. It shows what was lost on the way, even the last batch of all. An idle space is quiet.           report.c
 //   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
-//   8  What all members have reported to have seen is settled (B), and lives that are over and known whole to all are retired, so
-//      vectors do not grow with restarts.                                                                        report.c: is_over
+//   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once all members know them
+//      whole: delivered, it makes one entry of them, so vectors do not grow with restarts.                       report.c: life_over
 //   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
 //      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+// V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
+// recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
 //
 // Invariants (sk_causal_check): B <= V; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; nothing is under
@@ -59,6 +61,7 @@ enum sk_causal_ignore {
 typedef struct sk_causal_entry {
     sk_actor actor;
     uint64_t first, last;
+    uint64_t closes;
     uint8_t *bytes;
     size_t size;
 } sk_causal_entry;
@@ -70,7 +73,7 @@ typedef struct sk_causal_peer {
     bool reported;    // `told` and the rest are what it said
     sk_vector told;   // its V, durable there
     uint64_t life;    // its present one
-    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself (counter 1), and finals
+    uint64_t heard_life; // ours, as far as it had heard from us
     bool held_of;     // it brought a batch that was held: it has what that needs
     bool mend;        // its digest differs: ask it for everything
     sk_ns mended;     // when it was last asked for everything
@@ -101,7 +104,7 @@ typedef struct sk_causal_answer {
 typedef struct sk_causal_counts {
     uint64_t batches_sent, batches_received, delivered, repeated, held;
     uint64_t asks, given_up, log_syncs, state_syncs, full_walks, loads;
-    uint64_t reports_sent, reports_received, mismatches, retired, reborn;
+    uint64_t reports_sent, reports_received, mismatches, closed, reborn;
     uint64_t needs_entries; // entries of `needs` in our batches
     uint64_t ignored[SK_CAUSAL_IGNORE_COUNT];
 } sk_causal_counts;
@@ -152,15 +155,12 @@ typedef struct sk_causal_replica {
     bool join_full; // what they make whole
     sk_vector join_seen, join_base;
 
-    sk_vector finals;   // of each node, its last life that is retired here, and where it ended
     sk_vector reported; // V as we last told it
-    bool lives_news;    // a peer has begun another life: the others are to know that we know
     sk_ns report_at;
-    sk_ns doubt_until;  // a peer has retired what we have not: wait so long for the others to say so
     sk_causal_ask ask;
     uint64_t session;
     sk_causal_counts counts;
-    sk_vector needs, lives; // scratch, all below
+    sk_vector needs; // scratch, all below
     sk_buffer scratch;
 } sk_causal_replica;
 
@@ -207,6 +207,7 @@ void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer);
 void sk_causal_report_tick(sk_causal_replica *causal);
 void sk_causal_changed(sk_causal_replica *causal); // V has grown
 void sk_causal_settle(sk_causal_replica *causal);
+uint64_t sk_causal_life_over(const sk_causal_replica *causal); // our last life that all have whole, and that is still counted; 0: none
 bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer); // it has seen something that we have not
 
 static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)

@@ -39,7 +39,7 @@ void sk_causal_ask_somebody(sk_causal_replica *causal)
         bool mend = peer->mend && (peer->mended == 0 || causal->now - peer->mended >= mend_pause);
         bool gap = peer->held_of && causal->now >= causal->gap_at;
         if (mend || gap || sk_causal_is_ahead(causal, peer)) {
-            ask_peer(causal, peer, mend || causal->now >= causal->doubt_until);
+            ask_peer(causal, peer, mend);
             return;
         }
     }
