@@ -114,6 +114,29 @@ static void V01_not_before_its_cause_through_a_third(void **state)
     }
 }
 
+// The same behind a restart: what a node read then is from its disk.
+static void V01_a_new_life_needs_what_was_there(void **state)
+{
+    crdt_cluster c;
+    open_cluster(&c, 3, 1);
+    crdt_heal(&c);
+    crdt_cut(&c, 1, 2, true);
+    submit(&c, 1, "set question asked");
+    arrive(&c, 1, 0);
+    crdt_sync_disk(&c, &c.nodes[0]);
+    crdt_crash(&c, &c.nodes[0]);
+    crdt_start(&c, &c.nodes[0]);
+    drop_link(&c, 0, 2);
+    submit(&c, 0, "set answer given");
+    arrive(&c, 0, 2);
+    assert_int_equal(replica_of(&c, 2)->held.count, 1);
+    reads_at(&c, 2, "get answer", "$-1\r\n");
+    crdt_heal(&c);
+    agree(&c);
+    reads(&c, "mget question answer", "*2\r\n$5\r\nasked\r\n$5\r\ngiven\r\n");
+    crdt_close(&c);
+}
+
 static void V02_a_lost_message_is_asked_for_and_never_skipped(void **state)
 {
     crdt_cluster c;
@@ -701,6 +724,7 @@ int main(void)
         cmocka_unit_test(a_write_waits_for_its_own_disk_alone),
         cmocka_unit_test(needs_are_trimmed),
         cmocka_unit_test(V01_not_before_its_cause_through_a_third),
+        cmocka_unit_test(V01_a_new_life_needs_what_was_there),
         cmocka_unit_test(V02_a_lost_message_is_asked_for_and_never_skipped),
         cmocka_unit_test(V02_the_last_message_is_lost),
         cmocka_unit_test(V02_a_gap_is_asked_for_at_once),

@@ -26,7 +26,7 @@ typedef struct story {
     int64_t processes;
     int value;
     sk_buffer history;
-    uint64_t moved, waited, asks, held, states, log_syncs;
+    uint64_t moved, waited, asks, held, states, log_syncs, closed;
 } story;
 
 static void begin_session(story *s, session *one)
@@ -188,6 +188,7 @@ static void random_schedules_are_causal(void **state)
             total->held += counts(&s->c, i)->held;
             total->states += counts(&s->c, i)->state_syncs;
             total->log_syncs += counts(&s->c, i)->log_syncs;
+            total->closed += counts(&s->c, i)->closed;
         }
         sk_verdict verdict = judge(s, &reason);
         if (verdict != SK_VERDICT_HOLDS) {
@@ -209,9 +210,9 @@ static void random_schedules_are_causal(void **state)
         free(s);
     }
     print_message("figure: %lu schedules: %lu moves of sessions, %lu waits, %lu batches held, %lu asks, %lu served by the log, %lu by the "
-                  "state\n",
-                  seeds, total->moved, total->waited, total->held, total->asks, total->log_syncs, total->states);
-    if (seeds >= 100) assert_true(total->moved && total->waited && total->held && total->log_syncs && total->states);
+                  "state, %lu closings of lives\n",
+                  seeds, total->moved, total->waited, total->held, total->asks, total->log_syncs, total->states, total->closed);
+    if (seeds >= 100) assert_true(total->moved && total->waited && total->held && total->log_syncs && total->states && total->closed);
     free(total);
 }
 

@@ -21,8 +21,8 @@
 //      changed. It shows what was lost on the way, even the last batch of all. An idle space is quiet.           report.c
 //   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
-//   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once all members know them
-//      whole: delivered, it makes one entry of them, so vectors do not grow with restarts.                       report.c: life_over
+//   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once no member can have
+//      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
 //   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
 //      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
 // V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
@@ -207,7 +207,7 @@ void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer);
 void sk_causal_report_tick(sk_causal_replica *causal);
 void sk_causal_changed(sk_causal_replica *causal); // V has grown
 void sk_causal_settle(sk_causal_replica *causal);
-uint64_t sk_causal_life_over(const sk_causal_replica *causal); // our last life that all have whole, and that is still counted; 0: none
+uint64_t sk_causal_life_over(const sk_causal_replica *causal); // our last life that is over and not closed; 0: none
 bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer); // it has seen something that we have not
 
 static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)

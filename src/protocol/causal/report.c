@@ -46,27 +46,24 @@ bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *p
     return peer->reported && !sk_vector_covers(sk_causal_seen(causal), &peer->told);
 }
 
-// An earlier life of ours is over when nobody will ever get more of it: all have of it what we have, and said so when they had heard of
-// our present life from us. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does
-// C; nor B, by its last report, which is from before c. Had A closed the life now, nobody would ever take c from B. And what B holds, and
-// has not delivered, is on no disk: it drops it before it says so.
-// Why only what we have ourselves, and by a batch: what a node has heard when is not on its disk. Once nodes judged each for itself; one
-// that had judged, and written batches that said so, did not take them back from its own disk (test: V04_a_life_is_closed_by_a_batch).
+// Our lives before this one are over when nobody has more of them than we have: so said all, when they had heard of our present life
+// from us. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by its
+// last report, which is from before c. Had A closed the life now, nobody would ever take c from B. And what B holds, and has not
+// delivered, is on no disk: it drops it before it says so. Who has less than we gets the rest first, for our batch needs it.
+// Why a node closes its own lives, by a batch: what it has heard when is on no disk. Once each judged the lives of all by itself; one that
+// had judged, and written batches that said so, did not take them back from its own disk (test: V04_a_life_is_closed_by_a_batch).
 uint64_t sk_causal_life_over(const sk_causal_replica *causal)
 {
     const sk_vector *seen = sk_causal_seen(causal);
     uint64_t over = 0;
     for (size_t i = 0; i < seen->count; i++) {
         sk_dot dot = seen->list[i];
-        if (sk_actor_node(dot.actor) != causal->self || dot.actor >= sk_causal_self(causal)) continue;
-        for (size_t k = 0; k < causal->peer_count; k++) {
-            if (!sk_vector_has(&causal->peers[k].told, dot)) return 0;
-        }
-        if (dot.counter != SK_RETIRED) over = sk_actor_life(dot.actor);
+        bool past = sk_actor_node(dot.actor) == causal->self && dot.actor < sk_causal_self(causal);
+        if (past && dot.counter != SK_RETIRED) over = sk_actor_life(dot.actor);
     }
     for (size_t k = 0; over && k < causal->peer_count; k++) {
         const sk_causal_peer *peer = &causal->peers[k];
-        if (!peer->reported || peer->heard_life != causal->life || !sk_vector_covers(seen, &peer->told)) return 0;
+        if (peer->heard_life != causal->life || !sk_vector_covers(seen, &peer->told)) return 0;
     }
     return over;
 }
