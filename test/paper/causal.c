@@ -450,6 +450,31 @@ static void V05_strangers_are_not_heard(void **state)
     crdt_close(&c);
 }
 
+// Who has taken over a state has no batches of it: who asks it for them is sent the state.
+static void V05_a_state_begins_the_log_anew(void **state)
+{
+    crdt_cluster c;
+    open_cluster(&c, 3, 5);
+    crdt_heal(&c);
+    replica_of(&c, 0)->limits.window_bytes_max = 1000;
+    for (size_t i = 0; i < 3; i++) crdt_cut(&c, i, (i + 1) % 3, true);
+    for (int i = 0; i < 100; i++) submit(&c, 0, "set k%d v%d", i, i);
+    crdt_run(&c, SK_S);
+    crdt_cut(&c, 2, 0, false);
+    crdt_run(&c, 2 * SK_S);
+    assert_int_equal(counts(&c, 2)->state_syncs, 1);
+    crdt_crash(&c, &c.nodes[0]);
+    submit(&c, 2, "set last v");
+    crdt_cut(&c, 1, 2, false);
+    crdt_run(&c, 2 * SK_S);
+    assert_int_equal(counts(&c, 1)->state_syncs, 1);
+    assert_int_equal(sk_vector_compare(seen_of(&c, 1), seen_of(&c, 2)), SK_ORDER_EQUAL);
+    reads_at(&c, 1, "dbsize", ":101\r\n");
+    crdt_heal(&c);
+    agree(&c);
+    crdt_close(&c);
+}
+
 static void V06_counters_near_their_ends(void **state)
 {
     const uint64_t starts[] = {((uint64_t)1 << 32) - 10, SK_COUNTER_MAX - ((uint64_t)1 << 40) - 10, SK_COUNTER_MAX - 10};
@@ -738,6 +763,7 @@ int main(void)
         cmocka_unit_test(V04_a_life_that_others_know_better),
         cmocka_unit_test(V04_a_life_is_closed_by_a_batch),
         cmocka_unit_test(V05_strangers_are_not_heard),
+        cmocka_unit_test(V05_a_state_begins_the_log_anew),
         cmocka_unit_test(V06_counters_near_their_ends),
         cmocka_unit_test(V07_a_session_moves),
         cmocka_unit_test(V08_silence_is_not_remembered_for_ever),
