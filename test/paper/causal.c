@@ -287,6 +287,36 @@ static void V03_who_has_not_heard_is_waited_for(void **state)
     crdt_close(&c);
 }
 
+// A node knows that another has more of its life than itself, and has not got it yet.
+static void V03_the_last_word_of_a_life_is_waited_for(void **state)
+{
+    crdt_cluster c;
+    open_cluster(&c, 3, 3);
+    submit(&c, 0, "incr n");
+    crdt_heal(&c);
+    submit(&c, 0, "incr n");
+    drop_link(&c, 0, 2);
+    arrive(&c, 0, 1);
+    crdt_cut(&c, 1, 2, true);
+    crdt_crash(&c, &c.nodes[0]);
+    crdt_sync_disk(&c, &c.nodes[1]);
+    crdt_start(&c, &c.nodes[0]);
+    const sk_causal_replica *one = replica_of(&c, 0);
+    while (one->peers[0].heard_life != one->life || one->peers[1].heard_life != one->life) {
+        bool more = crdt_next(&c, c.now + SK_S);
+        assert_true(more);
+        const sk_ring *link = &c.links[1][0];
+        if (link->count && ((const flight *)sk_ring_at(link, 0))->bytes[0] == SK_CAUSAL_LOGGED) drop_link(&c, 1, 0);
+    }
+    reads_at(&c, 0, "get n", "$1\r\n1\r\n");
+    submit(&c, 0, "set k v");
+    assert_int_equal(counts(&c, 0)->closed, 0);
+    crdt_heal(&c);
+    agree(&c);
+    reads(&c, "get n", "$1\r\n2\r\n");
+    crdt_close(&c);
+}
+
 // As before, but what came to one node only is held there, for it needs what that node does not have. It says that it has all that the
 // others have of the life; it must not deliver more of it behind that.
 static void V03_the_last_word_of_a_life_is_held(void **state)
@@ -755,6 +785,7 @@ int main(void)
         cmocka_unit_test(V02_a_gap_is_asked_for_at_once),
         cmocka_unit_test(V03_the_sender_dies_half_way),
         cmocka_unit_test(V03_the_last_word_of_a_life),
+        cmocka_unit_test(V03_the_last_word_of_a_life_is_waited_for),
         cmocka_unit_test(V03_the_last_word_of_a_life_is_held),
         cmocka_unit_test(V03_what_is_handed_on_is_on_disk),
         cmocka_unit_test(V03_who_has_not_heard_is_waited_for),
