@@ -19,6 +19,7 @@ static void judge_error(sk_answer *out)
     if (begins(out->text, "UNKNOWN")) out->kind = SK_ANSWER_UNKNOWN;
     if (begins(out->text, "OOM")) out->kind = SK_ANSWER_FULL;
     if (begins(out->text, "CLUSTERDOWN")) out->kind = SK_ANSWER_DOWN;
+    if (begins(out->text, "CLUSTERDOWN too many requests")) out->kind = SK_ANSWER_REFUSED; // it is its own load, not the others
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         if (begins(out->text, refused[i])) out->kind = SK_ANSWER_REFUSED;
     }

@@ -555,6 +555,7 @@ static void on_slow_read(sk_clients *clients, uint64_t number)
     sk_buffer *out = connection->waiting;
     connection->waiting = NULL;
     sk_computer_input(computer);
+    note_sights(clients, connection, true);
     if (out->size) take_output(clients, connection, out, out->size);
     sk_node_client_drained(computer->node, connection->side);
 }
@@ -563,6 +564,7 @@ void sk_clients_node_closes(sk_clients *clients, void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
     SK_ASSERT(connection->node_open);
+    note_sights(clients, connection, true);
     connection->node_open = false;
     connection->refused = true;
     connection->side = NULL;
@@ -657,7 +659,7 @@ bool sk_clients_stage_done(const sk_clients *clients)
     if (clients->stage == SK_CLIENTS_AUDIT)
         return clients->list[clients->count].audited >= clients->keys.count;
     if (clients->stage == SK_CLIENTS_WORK) return true;
-    if (clients->stage == SK_CLIENTS_FOUND) return clients->list[clients->count].proved;
+    if (clients->stage == SK_CLIENTS_FOUND) return true; // it is the nodes that tell
     for (uint32_t i = 0; i < clients->count; i++) {
         if (!clients->list[i].proved) return false;
     }

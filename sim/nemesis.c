@@ -48,7 +48,7 @@ void sk_nemesis_mend_later(sk_nemesis *nemesis, enum sk_fault fault, uint32_t ar
                        sk_ns wait)
 {
     bool slows = sk_fault_domain_of(fault) == SK_DOMAIN_DISK || fault == SK_FAULT_SLOW_CPU || fault == SK_FAULT_STOP_CLEAN;
-    if (slows) sk_computer_trouble(&nemesis->world->computers[argument], nemesis->world->now + wait + 2 * SK_S);
+    if (slows) sk_computer_trouble(&nemesis->world->computers[argument], nemesis->world->now + wait + 12 * SK_S); // a sync that began slow ends slow
     sk_world_push(nemesis->world, nemesis->world->now + wait, SK_WORLD_MEND, fault, argument, token, NULL);
 }
 
