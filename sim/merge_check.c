@@ -6,7 +6,9 @@
 #include "base/assert.h"
 #include "sim/request.h"
 
-enum relation { POSSIBLY = 1, SURELY = 2, COVERS = 4 }; // bits; COVERS: surely, and all else that the other could have seen
+// Bits. COVERS: surely, and all else that the other could have seen. INDIRECTLY: possibly, by itself or by an operation on the key that
+// may have seen it: what that one replaced is gone for whoever sees it, even before what it had seen arrives.
+enum relation { POSSIBLY = 1, SURELY = 2, COVERS = 4, INDIRECTLY = 8 };
 
 typedef struct act { // an operation on the key
     const sk_operation *op;
@@ -72,9 +74,23 @@ static void relate(book *book)
             const act *other = &book->acts[j];
             if (i == j || sk_request_reads(other->op->kind)) continue;
             uint8_t *relation = &book->relations[i * book->count + j];
-            if (possibly(reader, other)) *relation |= POSSIBLY;
-            if (surely(reader, other)) *relation |= SURELY | POSSIBLY;
+            if (possibly(reader, other)) *relation |= POSSIBLY | INDIRECTLY;
+            if (surely(reader, other)) *relation |= SURELY | POSSIBLY | INDIRECTLY;
             if ((*relation & SURELY) && covers(reader, other)) *relation |= COVERS;
+        }
+    }
+}
+
+static void relate_indirectly(book *book)
+{
+    size_t count = book->count;
+    for (size_t via = 0; via < count; via++) {
+        if (sk_request_reads(book->acts[via].op->kind)) continue;
+        const uint8_t *row = &book->relations[via * count];
+        for (size_t i = 0; i < count; i++) {
+            uint8_t *own = &book->relations[i * count];
+            if (i == via || !(own[via] & INDIRECTLY)) continue;
+            for (size_t j = 0; j < count; j++) own[j] |= j == i ? 0 : row[j] & INDIRECTLY;
         }
     }
 }
@@ -134,7 +150,7 @@ static bool possibly_gone(const book *book, size_t reader, size_t gain, uint32_t
     for (size_t i = 0; i < book->count; i++) {
         const act *one = &book->acts[i];
         if (i == gain || i == reader || !removes(one, cell) || found_nothing(one)) continue;
-        if (related(book, i, gain, POSSIBLY) && related(book, reader, i, POSSIBLY)) return true;
+        if (related(book, i, gain, INDIRECTLY) && related(book, reader, i, INDIRECTLY)) return true;
     }
     return false;
 }
@@ -177,7 +193,7 @@ static bool all_may_be_deleted(const book *book, size_t reader, uint32_t cell, s
         for (size_t i = 0; i < book->count; i++) {
             if (!writes(&book->acts[i], cell) || gone[i]) continue;
             for (size_t j = 0; j < book->count && !gone[i]; j++)
-                gone[i] = gone[j] && related(book, j, i, POSSIBLY) && related(book, reader, j, POSSIBLY);
+                gone[i] = gone[j] && related(book, j, i, INDIRECTLY) && related(book, reader, j, INDIRECTLY);
             again |= gone[i];
         }
     }
@@ -322,6 +338,7 @@ bool sk_merge_check(const sk_history *history, const sk_keys *keys, uint32_t ind
     counts->keys++;
     gather(&book, keys, index);
     relate(&book);
+    relate_indirectly(&book);
     bool fine = true;
     for (size_t i = 0; i < book.count && fine; i++) {
         if (book.acts[i].op->outcome == SK_OUTCOME_OK) fine = check_read(&book, i);
