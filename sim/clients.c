@@ -12,6 +12,8 @@
 #include "sim/chronicle.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
+#include "sim/merge_check.h"
+#include "sim/merging.h"
 #include "sim/request.h"
 #include "sim/workload.h"
 
@@ -58,14 +60,15 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
     clients->count = world->swarm.client_count;
     SK_ASSERT(clients->count <= SK_SWARM_CLIENTS_MAX);
     sk_connections_init(&clients->connections, world);
-    sk_keys_init(&clients->keys, world->swarm.keys);
+    sk_keys_init(&clients->keys, world->swarm.keys, world->swarm.mergeable);
+    if (world->swarm.mergeable) clients->stage = SK_CLIENTS_FOUND;
     for (uint32_t i = 0; i <= clients->count; i++) {
         client *one = &clients->list[i];
         one->id = i;
         one->own_key = UINT32_MAX;
         one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
         sk_ring_init(&one->waiting, sizeof(size_t));
-        if (i < clients->count) wake_at(clients, one, sk_prng_below(&clients->prng, SK_S));
+        if (i < clients->count || clients->stage == SK_CLIENTS_FOUND) wake_at(clients, one, sk_prng_below(&clients->prng, SK_S));
     }
     return clients;
 }
@@ -119,6 +122,9 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     op.end = SK_NEVER;
     op.outcome = SK_OUTCOME_PENDING;
     op.led = sk_checks_leader(clients->world->checks) == one->connection->to;
+    op.node = one->connection->to;
+    op.amnesia = clients->world->computers[op.node].amnesia;
+    op.quiet = clients->stage == SK_CLIENTS_AUDIT;
     if (one->retry && op.kind == SK_OPERATION_APPEND) op = clients->history.list[one->retry - 1];
     size_t index = one->retry && op.outcome == SK_OUTCOME_UNKNOWN ? one->retry - 1
                                                                   : sk_history_add(&clients->history, op);
@@ -128,6 +134,7 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     sk_buffer bytes = {0};
     sk_keys_name(&clients->keys, op.key, name);
     sk_request_padding padding = padding_of(clients);
+    if (op.kind == SK_OPERATION_FOUND) snprintf(name, sizeof name, "%s", clients->world->swarm.protocol);
     sk_request_write(&op, name, &padding, &bytes);
     sk_trace_mix(&clients->world->trace, SK_WORLD_CLIENT, one->id,
                  sk_hash64(op.connection, bytes.data, bytes.size));
@@ -225,7 +232,12 @@ static sk_operation next_operation(sk_clients *clients, client *one)
     sk_operation before = clients->history.list[again - 1];
     sk_world_count(clients->world, SK_FAULT_CLIENT_RETRY);
     // An element is the same element; a write of another kind would not be the same write, so it gets a value of its own.
-    sk_operation op = {.kind = before.kind, .key = before.key, .expect = before.expect, .length = before.length};
+    sk_operation op = {.kind = before.kind,
+                       .key = before.key,
+                       .expect = before.expect,
+                       .length = before.length,
+                       .cell = before.cell,
+                       .amount = before.amount};
     if (op.kind == SK_OPERATION_ADD) op.value = before.value;
     if (op.kind == SK_OPERATION_LEND) op = (sk_operation){.kind = SK_OPERATION_GET, .key = before.key};
     return op;
@@ -257,8 +269,16 @@ static void work(sk_clients *clients, client *one)
 static void prove(sk_clients *clients, client *one)
 {
     if (one->waiting.count || one->proved || one->id == clients->count) return;
-    if (one->own_key == UINT32_MAX) one->own_key = sk_keys_add(&clients->keys, SK_KEY_REGISTER);
-    ask(clients, one, (sk_operation){.kind = SK_OPERATION_SET, .key = one->own_key});
+    bool mergeable = clients->world->swarm.mergeable;
+    if (one->own_key == UINT32_MAX)
+        one->own_key = sk_keys_add(&clients->keys, mergeable ? SK_KEY_MERGE_REGISTER : SK_KEY_REGISTER);
+    ask(clients, one, (sk_operation){.kind = mergeable ? SK_OPERATION_MERGE_SET : SK_OPERATION_SET, .key = one->own_key});
+}
+
+static void found(sk_clients *clients, client *one)
+{
+    if (one->waiting.count || one->proved || one->id != clients->count) return;
+    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND, .key = clients->keys.spaces});
 }
 
 static void audit(sk_clients *clients, client *one)
@@ -294,6 +314,9 @@ static void on_client(sk_clients *clients, client *one)
     case SK_CLIENTS_AUDIT:
         audit(clients, one);
         break;
+    case SK_CLIENTS_FOUND:
+        found(clients, one);
+        break;
     }
     wake_at(clients, one, world->now + (one->waiting.count ? time_limit(clients) / 4 : 50 * SK_MS) + 1);
 }
@@ -315,7 +338,8 @@ static void count_answer(sk_clients *clients, const sk_operation *op, const sk_a
 static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer *answer)
 {
     enum sk_plant plant = clients->world->plant;
-    if (plant == SK_PLANT_PHANTOM_ACK && answer->kind == SK_ANSWER_REFUSED && op->kind == SK_OPERATION_SET)
+    if (plant == SK_PLANT_PHANTOM_ACK && (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_DOWN) &&
+        op->kind == SK_OPERATION_SET)
         *answer = (sk_answer){.kind = SK_ANSWER_OK};
     const sk_key *about = &clients->keys.list[op->key];
     if (plant == SK_PLANT_STALE_READ && op->kind == SK_OPERATION_LIST && answer->kind == SK_ANSWER_TEXT &&
@@ -347,7 +371,7 @@ static void note_reached(sk_clients *clients, const client *one, const sk_operat
 {
     sk_world *world = clients->world;
     if (answer->kind == SK_ANSWER_UNKNOWN) sk_world_reach(world, SK_SOMETIMES_UNKNOWN_ANSWERED);
-    if (answer->kind == SK_ANSWER_REFUSED) sk_world_reach(world, SK_SOMETIMES_CLUSTERDOWN_ANSWERED);
+    if (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_DOWN) sk_world_reach(world, SK_SOMETIMES_CLUSTERDOWN_ANSWERED);
     if (answer->kind == SK_ANSWER_FULL) sk_world_reach(world, SK_SOMETIMES_SPACE_FULL);
     bool deposed = op->led && one->connection && sk_checks_leader(world->checks) != one->connection->to;
     bool read = sk_request_reads(op->kind);
@@ -363,6 +387,7 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
 {
     bool fine = op->outcome == SK_OUTCOME_OK;
     if (clients->stage == SK_CLIENTS_PROVE && op->key == one->own_key && fine) one->proved = true;
+    if (clients->stage == SK_CLIENTS_FOUND && fine) one->proved = true;
     if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
         one->audited++;
     sk_world *world = clients->world;
@@ -382,11 +407,23 @@ static void chronicle_answer(const sk_clients *clients, const client *one, const
                         (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
 }
 
+// A mergeable space asks nobody: a node that nothing was wrong with has no reason not to answer.
+static void check_available(sk_clients *clients, size_t index, const sk_answer *answer)
+{
+    const sk_operation *op = &clients->history.list[index];
+    const sk_computer *computer = &clients->world->computers[op->node];
+    if (!sk_request_merges(op->kind) || (answer->kind != SK_ANSWER_DOWN && answer->kind != SK_ANSWER_UNKNOWN)) return;
+    bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
+    if (!steady || sk_merging_halted(computer)) return;
+    sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
+                  index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
+}
+
 static void on_answer(sk_clients *clients, client *one, sk_answer answer)
 {
     sk_world *world = clients->world;
     if (!one->waiting.count) {
-        if (answer.kind == SK_ANSWER_REFUSED) return; // too many clients, said before anything was asked
+        if (answer.kind == SK_ANSWER_REFUSED || answer.kind == SK_ANSWER_DOWN) return; // too many clients, said before anything was asked
         sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 " got an answer that it did not ask for",
                       one->id);
         return;
@@ -413,6 +450,7 @@ static void on_answer(sk_clients *clients, client *one, sk_answer answer)
     clients->answers[op->outcome]++;
     if (op->outcome == SK_OUTCOME_UNKNOWN) one->again = index + 1;
     note_reached(clients, one, op, &answer);
+    check_available(clients, index, &answer);
     if (op->outcome == SK_OUTCOME_FAILED && answer.kind == SK_ANSWER_FULL && op->key == one->own_key)
         one->proved = true; // a space that is full says so at once: that is an answer
     finished(clients, one, op);
@@ -446,9 +484,31 @@ static void on_reply(sk_clients *clients, const sk_parcel *parcel)
     one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, clients->world->computer_count);
 }
 
+// Sights of the node for what its client waits for: from when it has not run yet (`after` false), or from when its reply may have left.
+static void note_sights(sk_clients *clients, const sk_connection *connection, bool after)
+{
+    const sk_computer *computer = &clients->world->computers[connection->to];
+    const client *one = &clients->list[connection->client];
+    if (!clients->world->merging || one->connection != connection || !computer->node || !one->waiting.count) return;
+    uint32_t sight = sk_merging_sight(clients->world->merging, computer);
+    bool alone = after && sk_merging_alone(clients->world->merging, computer);
+    for (size_t i = 0; i < one->waiting.count; i++) {
+        sk_operation *op = &clients->history.list[*(size_t *)sk_ring_at(&one->waiting, i)];
+        if (after) {
+            op->after = op->before ? sight : 0;
+            op->wall_max_ms = clients->world->wall_ms_max;
+            if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
+        } else if (!op->before) {
+            op->before = sight;
+            op->wall_min_ms = sk_computer_wall_ms(computer);
+        }
+    }
+}
+
 static void on_request(sk_clients *clients, const sk_parcel *parcel)
 {
     sk_connection *connection = sk_connection_find(&clients->connections, parcel->connection);
+    if (connection) note_sights(clients, connection, false);
     if (connection) sk_connection_arrive(&clients->connections, connection, parcel);
 }
 
@@ -469,6 +529,7 @@ static void take_output(sk_clients *clients, sk_connection *connection, sk_buffe
 void sk_clients_output(sk_clients *clients, void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
+    note_sights(clients, connection, true);
     if (connection->waiting || !out->size) return; // the slow reader comes when it comes
     bool slow = !clients->calm && clients->world->swarm.fault[SK_FAULT_CLIENT_SLOW_READ] &&
                 sk_prng_chance(&clients->prng, 1, 10);
@@ -494,6 +555,7 @@ static void on_slow_read(sk_clients *clients, uint64_t number)
     sk_buffer *out = connection->waiting;
     connection->waiting = NULL;
     sk_computer_input(computer);
+    note_sights(clients, connection, true);
     if (out->size) take_output(clients, connection, out, out->size);
     sk_node_client_drained(computer->node, connection->side);
 }
@@ -502,6 +564,7 @@ void sk_clients_node_closes(sk_clients *clients, void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
     SK_ASSERT(connection->node_open);
+    note_sights(clients, connection, true);
     connection->node_open = false;
     connection->refused = true;
     connection->side = NULL;
@@ -586,6 +649,7 @@ void sk_clients_stage_set(sk_clients *clients, enum sk_clients_stage stage)
         one->audited = 0;
         one->retry = one->again = 0;
         if (stage == SK_CLIENTS_AUDIT && i < clients->count) continue;
+        if (stage == SK_CLIENTS_WORK && clients->world->swarm.mergeable && i == clients->count) continue;
         wake_at(clients, one, clients->world->now + 1 + i);
     }
 }
@@ -595,6 +659,7 @@ bool sk_clients_stage_done(const sk_clients *clients)
     if (clients->stage == SK_CLIENTS_AUDIT)
         return clients->list[clients->count].audited >= clients->keys.count;
     if (clients->stage == SK_CLIENTS_WORK) return true;
+    if (clients->stage == SK_CLIENTS_FOUND) return true; // it is the nodes that tell
     for (uint32_t i = 0; i < clients->count; i++) {
         if (!clients->list[i].proved) return false;
     }
@@ -607,6 +672,10 @@ void sk_clients_describe(const sk_clients *clients, char *out, size_t size)
     if (clients->stage == SK_CLIENTS_AUDIT) {
         snprintf(out, size, "the audit has read %" PRIu32 " of %" PRIu32 " keys",
                  clients->list[clients->count].audited, clients->keys.count);
+        return;
+    }
+    if (clients->stage == SK_CLIENTS_FOUND) {
+        snprintf(out, size, "nobody creates the space");
         return;
     }
     for (uint32_t i = 0; i < clients->count; i++) {
@@ -640,11 +709,27 @@ const sk_judge_counts *sk_clients_judged(const sk_clients *clients)
     return &clients->judged;
 }
 
+void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
+{
+    for (size_t i = 0; i < clients->history.count; i++) {
+        sk_operation *op = &clients->history.list[i];
+        bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING; // or the answer is on its way
+        if (op->node != id || !answered || op->end < since || !sk_request_merges(op->kind) || !op->after) continue;
+        const sk_sight *after = sk_merging_sight_at(clients->world->merging, op->after);
+        sk_dot last = {.actor = after->self, .counter = sk_vector_get(&after->seen, after->self)};
+        if (!last.counter || !sk_merging_is_elsewhere(clients->world->merging, id, last)) op->doubtful = true;
+    }
+}
+
 void sk_clients_check(sk_clients *clients)
 {
     char problem[240] = "";
     for (uint32_t i = 0; i < clients->keys.count; i++) {
-        if (!sk_judge(&clients->history, &clients->keys, i, &clients->world->swarm, &clients->judged, problem, sizeof problem))
-            sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
+        bool fine = clients->keys.list[i].kind >= SK_KEY_MERGE_REGISTER
+                        ? sk_merge_check(&clients->history, &clients->keys, i, clients->world->merging, &clients->judged, problem,
+                                         sizeof problem)
+                        : sk_judge(&clients->history, &clients->keys, i, &clients->world->swarm, &clients->judged, problem,
+                                   sizeof problem);
+        if (!fine) sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
     }
 }

@@ -27,7 +27,9 @@
     X(ALL_DOWN, "all-nodes-down")                                                                            \
     X(DIED_IN_RECOVERY, "died-in-recovery")                                                                  \
     X(STOPPED_CLEANLY, "stopped-cleanly")                                                                    \
-    X(SAFE_HALT, "halted-safely-when-unrecoverable")
+    X(SAFE_HALT, "halted-safely-when-unrecoverable")                                                         \
+    X(ANSWERED_ALONE, "answered-without-a-peer")                                                             \
+    X(RESTORED, "restored-node-back")
 
 enum sk_sometimes {
 #define X(name, text) SK_SOMETIMES_##name,
