@@ -1,15 +1,17 @@
 #include "protocol/lives.h"
 
-uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen)
+uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond)
 {
     enum { BOOT_BITS = 16 };
-    boot &= ((uint64_t)1 << BOOT_BITS) - 1;
-    uint64_t life = (wall_ms / 1000) << BOOT_BITS | (boot ? boot : 1);
     for (size_t i = 0; i < seen->count; i++) {
         sk_actor actor = seen->list[i].actor;
-        if (sk_actor_node(actor) == node && sk_actor_life(actor) >= life) life = sk_actor_life(actor) + 1;
+        if (sk_actor_node(actor) == node && sk_actor_life(actor) > beyond) beyond = sk_actor_life(actor);
     }
-    return life;
+    uint64_t seconds = wall_ms / 1000;
+    boot &= ((uint64_t)1 << BOOT_BITS) - 1;
+    // Not the next number: a life may be lost that had it, its operations being sent before they are on disk. Another start, another boot.
+    if ((seconds << BOOT_BITS | boot) <= beyond) seconds = (beyond >> BOOT_BITS) + 1;
+    return seconds << BOOT_BITS | boot;
 }
 
 sk_operation_head sk_operation_head_read(sk_reader *reader)

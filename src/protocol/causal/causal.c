@@ -128,10 +128,9 @@ static void recover(sk_replica *replica, const sk_record *record)
 }
 
 // Nothing of it was announced, and its first batch needs all that is here.
-void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least)
+void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond)
 {
-    causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal));
-    if (causal->life < at_least) causal->life = at_least;
+    causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal), beyond);
     causal->ops->identify(causal->machine, causal->life);
     causal->flushed = 0;
     sk_vector_clear(&causal->announced);

@@ -165,7 +165,7 @@ typedef struct sk_causal_replica {
 } sk_causal_replica;
 
 // causal.c
-void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least);
+void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
 void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes);
 void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
 

@@ -22,7 +22,7 @@ void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event)
     }
     if (sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)) > SK_COUNTER_MAX - COUNTER_ROOM) {
         sk_causal_flush(causal);
-        sk_causal_begin_life(causal, causal->life + 1);
+        sk_causal_begin_life(causal, causal->life);
     }
     sk_command_context context = {
         .clock_ms = causal->wall_ms, .seed = event->submit.seed, .resp = event->submit.resp == 3 ? 3 : 2};

@@ -77,7 +77,7 @@ static void rebirth(sk_causal_replica *causal, const sk_causal_peer *peer)
         sk_actor actor = peer->told.list[i].actor;
         if (sk_actor_node(actor) == causal->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor);
     }
-    sk_causal_begin_life(causal, life + 1);
+    sk_causal_begin_life(causal, life);
     causal->counts.reborn++;
 }
 

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "protocol/lives.h"
 
 sk_crdt_replica *sk_crdt_of(sk_replica *replica)
 {
@@ -105,24 +106,9 @@ static void recover(sk_replica *replica, const sk_record *record)
     }
 }
 
-// A greater number than any life of this node has had, as far as can be known: the time in seconds, and the boot number below, which
-// tells lives of one second apart. A boot number alone would be used again by a directory restored from a backup.
-static uint64_t choose_life(const sk_crdt_replica *crdt)
+void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond)
 {
-    enum { BOOT_BITS = 16 };
-    uint64_t boot = crdt->boot & (((uint64_t)1 << BOOT_BITS) - 1);
-    uint64_t life = (crdt->born_ms / 1000) << BOOT_BITS | (boot ? boot : 1);
-    const sk_vector *seen = sk_crdt_seen(crdt);
-    for (size_t i = 0; i < seen->count; i++) {
-        sk_actor actor = seen->list[i].actor;
-        if (sk_actor_node(actor) == crdt->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor) + 1;
-    }
-    return life;
-}
-
-void sk_crdt_begin_life(sk_crdt_replica *crdt)
-{
-    crdt->life = choose_life(crdt);
+    crdt->life = sk_life_choose(crdt->self, crdt->boot, crdt->born_ms, sk_crdt_seen(crdt), beyond);
     crdt->ops->identify(crdt->machine, crdt->life);
 }
 
@@ -132,7 +118,7 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     SK_ASSERT(!crdt->started && now >= crdt->now);
     crdt->now = now;
     crdt->started = true;
-    sk_crdt_begin_life(crdt);
+    sk_crdt_begin_life(crdt, 0);
     if (crdt->number < crdt->recovered) { // one position for all that was recovered
         crdt->number = crdt->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);

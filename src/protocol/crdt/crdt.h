@@ -138,7 +138,7 @@ sk_ns sk_crdt_sync_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer); // its link is gone
 
 // crdt.c
-void sk_crdt_begin_life(sk_crdt_replica *crdt);
+void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond); // a greater one than that
 
 // report.c
 void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);

@@ -114,12 +114,12 @@ static void rebirth(sk_crdt_replica *crdt, const sk_crdt_peer *peer)
 {
     sk_actor self = sk_actor_make(crdt->self, crdt->life);
     if (sk_vector_get(&peer->told, self) <= sk_vector_get(sk_crdt_seen(crdt), self)) return;
+    uint64_t beyond = crdt->life;
     for (size_t i = 0; i < peer->told.count; i++) {
-        sk_dot told = peer->told.list[i];
-        if (sk_actor_node(told.actor) == crdt->self && sk_actor_life(told.actor) >= crdt->life)
-            crdt->life = sk_actor_life(told.actor) + 1;
+        sk_actor actor = peer->told.list[i].actor;
+        if (sk_actor_node(actor) == crdt->self && sk_actor_life(actor) > beyond) beyond = sk_actor_life(actor);
     }
-    crdt->ops->identify(crdt->machine, crdt->life);
+    sk_crdt_begin_life(crdt, beyond);
     crdt->counts.reborn++;
 }
 
