@@ -54,8 +54,8 @@ static void close_replica(sk_replica *replica)
         sk_causal_entries_clear(rings[i]);
         sk_ring_deinit(rings[i]);
     }
-    sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_seen, &causal->join_base, &causal->reported,
-                                  &causal->needs};
+    sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_since, &causal->join_seen,
+                                  &causal->join_base, &causal->reported, &causal->needs};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) sk_vector_deinit(vectors[i]);
     sk_free(causal->peers);
     sk_free(causal->answers);

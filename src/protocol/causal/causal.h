@@ -153,7 +153,7 @@ typedef struct sk_causal_replica {
     size_t staged_bytes;
     bool loading;   // all of them are here and in the log, and some are merged: the state is half way, and not shown to anybody
     bool join_full; // what they make whole
-    sk_vector join_seen, join_base;
+    sk_vector join_since, join_seen, join_base; // since: V when we asked
 
     sk_vector reported; // V as we last told it
     sk_ns report_at;

@@ -18,7 +18,8 @@
 //   record       fields
 //   BATCH        batch, delivered here
 //   CHUNK        chunk: not merged before its JOINED
-//   JOINED       number of chunks before it, full, seen, base: with those chunks the state holds all up to `seen`
+//   JOINED       number of chunks before it, full, since, seen, base: with those chunks a state holds all up to `seen`, if it held all
+//                up to `since` before, or the chunks are full
 #ifndef SK_PROTOCOL_CAUSAL_MESSAGE_H
 #define SK_PROTOCOL_CAUSAL_MESSAGE_H
 

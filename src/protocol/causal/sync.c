@@ -25,6 +25,7 @@ static void ask_peer(sk_causal_replica *causal, sk_causal_peer *peer, bool every
     causal->ask = (sk_causal_ask){.peer = peer, .session = ++causal->session, .until = causal->now + patience,
                                   .delivered = causal->counts.delivered};
     causal->counts.asks++;
+    sk_vector_copy(&causal->join_since, sk_causal_seen(causal));
     sk_causal_message message = {
         .kind = SK_CAUSAL_ASK, .session = causal->ask.session, .flag = everything, .seen = *sk_causal_seen(causal)};
     sk_causal_send(causal, peer->id, &message, 0);
@@ -138,6 +139,7 @@ static void write_joined(sk_causal_replica *causal)
     sk_buffer_clear(record);
     sk_write_varint(record, causal->staged.count);
     sk_write_u8(record, causal->join_full);
+    sk_vector_write(&causal->join_since, record);
     sk_vector_write(&causal->join_seen, record);
     sk_vector_write(&causal->join_base, record);
     sk_causal_persist(causal, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record));
@@ -228,9 +230,12 @@ void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes)
     sk_reader reader = sk_reader_make(bytes);
     uint64_t chunks = sk_read_varint(&reader);
     causal->join_full = sk_read_u8(&reader);
+    sk_vector_read(&causal->join_since, &reader, SK_CAUSAL_VECTOR_MAX);
     sk_vector_read(&causal->join_seen, &reader, SK_CAUSAL_VECTOR_MAX);
     sk_vector_read(&causal->join_base, &reader, SK_CAUSAL_VECTOR_MAX);
-    bool whole = sk_reader_done(&reader) && chunks == causal->staged.count; // else there is damage between
+    // Else there is damage between, or before: differences make nothing whole that has a hole.
+    bool whole = sk_reader_done(&reader) && chunks == causal->staged.count;
+    whole &= causal->join_full || sk_vector_covers(sk_causal_seen(causal), &causal->join_since);
     if (whole && merge_staged(causal, 0, SIZE_MAX)) join(causal);
     sk_causal_entries_clear(&causal->staged);
     causal->staged_bytes = 0;
