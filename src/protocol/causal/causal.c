@@ -28,7 +28,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     causal->now = setup->now;
     causal->number = causal->recovered = setup->recovery.snapshot_position;
     causal->first = causal->number + 1;
-    causal->report_at = causal->gap_at = SK_NEVER;
+    causal->report_at = causal->again_at = causal->gap_at = SK_NEVER;
     sk_ring_init(&causal->held, sizeof(sk_causal_entry));
     sk_ring_init(&causal->log, sizeof(sk_causal_entry));
     sk_ring_init(&causal->staged, sizeof(sk_causal_entry));
@@ -166,7 +166,9 @@ static void on_link(sk_causal_replica *causal, const sk_event *event)
     peer->linked = event->link.up;
     if (event->link.round_trip) peer->round_trip = event->link.round_trip;
     if (was && !peer->linked) sk_causal_sync_drop(causal, peer);
-    if (!was && peer->linked) sk_causal_report_to(causal, peer);
+    if (was || !peer->linked) return;
+    sk_causal_report_to(causal, peer, false);
+    sk_causal_watch(causal);
 }
 
 static void on_message(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
@@ -290,7 +292,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_causal_replica *causal = own_const(replica);
     if (causal->halted) return SK_NEVER;
     if (causal->operations.size || causal->answer_count || causal->loading) return 0;
-    sk_ns at = earlier(causal->report_at, sk_causal_sync_deadline(causal));
+    sk_ns at = earlier(earlier(causal->report_at, causal->again_at), sk_causal_sync_deadline(causal));
     uint64_t due = causal->ops->next_due(causal->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > causal->wall_ms ? due - causal->wall_ms : 0;

@@ -18,7 +18,8 @@
 //      end, with V: until then readers see the state before. What is too much for one step is merged in slices, and the space
 //      answers nothing meanwhile: it *loads*.                                                                    sync.c: on_done
 //   6  A report is V, a digest and the wall time, sent when a link comes up, to who has begun a new life, and, after a pause, when V has
-//      changed. It shows what was lost on the way, even the last batch of all. An idle space is quiet.           report.c
+//      changed. It shows what was lost on the way, even the last batch of all. While a peer does not report the same V it is told again, more and
+//      more seldom, and asked for its report: one may be lost too. An idle space is quiet.                       report.c
 //   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
 //   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once no member can have
@@ -157,6 +158,7 @@ typedef struct sk_causal_replica {
 
     sk_vector reported; // V as we last told it
     sk_ns report_at;
+    sk_ns again_at, again_pause; // a peer has not reported the V that we have: when to ask it to
     sk_causal_ask ask;
     uint64_t session;
     sk_causal_counts counts;
@@ -203,7 +205,8 @@ void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes);
 
 // report.c
 void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer);
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer, bool wanted); // wanted: it is to do the same
+void sk_causal_watch(sk_causal_replica *causal); // V or a link has changed: peers are to report
 void sk_causal_report_tick(sk_causal_replica *causal);
 void sk_causal_changed(sk_causal_replica *causal); // V has grown
 void sk_causal_settle(sk_causal_replica *causal);

@@ -26,6 +26,7 @@ void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out)
         sk_write_varint(out, message->wall_ms);
         sk_write_varint(out, message->life);
         sk_write_varint(out, message->heard_life);
+        sk_write_u8(out, message->wanted);
         sk_write_u64(out, message->digest);
     }
     if (fields & HAS_SESSION) sk_write_varint(out, message->session);
@@ -34,6 +35,13 @@ void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out)
     if (fields & HAS_SEEN) sk_vector_write(&message->seen, out);
     if (fields & HAS_BASE) sk_vector_write(&message->base, out);
     if (fields & HAS_BYTES) sk_buffer_append_slice(out, message->bytes);
+}
+
+static bool read_bool(sk_reader *reader)
+{
+    uint8_t value = sk_read_u8(reader);
+    if (value > 1) reader->bad = true;
+    return value;
 }
 
 int sk_causal_message_read(sk_slice bytes, sk_causal_message *out)
@@ -47,15 +55,12 @@ int sk_causal_message_read(sk_slice bytes, sk_causal_message *out)
         out->wall_ms = sk_read_varint(&reader);
         out->life = sk_read_varint(&reader);
         out->heard_life = sk_read_varint(&reader);
+        out->wanted = read_bool(&reader);
         out->digest = sk_read_u64(&reader);
     }
     if (fields & HAS_SESSION) out->session = sk_read_varint(&reader);
     if (fields & HAS_NUMBER) out->number = sk_read_varint(&reader);
-    if (fields & HAS_FLAG) {
-        uint8_t flag = sk_read_u8(&reader);
-        if (flag > 1) reader.bad = true;
-        out->flag = flag;
-    }
+    if (fields & HAS_FLAG) out->flag = read_bool(&reader);
     if (fields & HAS_SEEN) sk_vector_read(&out->seen, &reader, SK_CAUSAL_VECTOR_MAX);
     if (fields & HAS_BASE) sk_vector_read(&out->base, &reader, SK_CAUSAL_VECTOR_MAX);
     if (fields & HAS_BYTES) out->bytes = sk_read_bytes(&reader, sk_reader_left(&reader));

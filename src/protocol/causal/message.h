@@ -7,7 +7,8 @@
 //
 //   kind         fields                                   from, to
 //   BATCHES      batches                                  who changed something, to all
-//   REPORT       wall, life, heard, digest, exact, seen   to all; heard: the life that the receiver last reported itself (0: none yet)
+//   REPORT       wall, life, heard, wanted, digest, exact, seen   to all; heard: the life that the receiver last reported itself (0: none
+//                                                         yet); wanted: the receiver's report is
 //   ASK          session, everything, seen                who misses something, to somebody who has it
 //   LOGGED       session, number, batches                 back: batches as they were delivered there
 //   CHUNK        session, number, chunk                   back: a piece of the state
@@ -45,6 +46,7 @@ typedef struct sk_causal_message {
     enum sk_causal_kind kind;
     uint64_t wall_ms, life, heard_life, digest;
     uint64_t session, number;
+    bool wanted;          // REPORT
     bool flag;            // REPORT: exact (no operation is under way); ASK: everything; DONE: full
     sk_vector seen, base; // owned by whoever read the message
     sk_slice bytes;       // BATCHES, LOGGED, CHUNK

@@ -3,19 +3,30 @@
 #include "protocol/causal/causal.h"
 
 static const sk_ns report_pause = 200 * SK_MS; // from a change to the report of it
+static const sk_ns again_pause_min = 1 * SK_S;
+static const sk_ns again_pause_max = 16 * SK_S;
+
+void sk_causal_watch(sk_causal_replica *causal)
+{
+    if (causal->again_at != SK_NEVER) return;
+    causal->again_pause = again_pause_min;
+    causal->again_at = causal->now + causal->again_pause;
+}
 
 void sk_causal_changed(sk_causal_replica *causal)
 {
     if (causal->report_at == SK_NEVER) causal->report_at = causal->now + report_pause;
+    sk_causal_watch(causal);
 }
 
 // What is reported must last: others forget what everybody has. So it leaves when all of it is on disk.
-void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer)
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer, bool wanted)
 {
     sk_causal_message message = {.kind = SK_CAUSAL_REPORT,
                                  .wall_ms = causal->wall_ms,
                                  .life = causal->life,
                                  .heard_life = peer->life,
+                                 .wanted = wanted,
                                  .digest = causal->machine->ops->digest(causal->machine),
                                  .flag = !causal->loading && causal->operations.size == 0,
                                  .seen = *sk_causal_seen(causal)};
@@ -94,11 +105,10 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = true;
     peer->heard_life = message->heard_life;
-    if (peer->life != message->life) { // it wants to know what we have, as who knows of its new life
-        peer->life = message->life;
-        sk_causal_drop_held(causal);
-        sk_causal_report_to(causal, peer);
-    }
+    bool born = peer->life != message->life; // it wants to know what we have, as who knows of its new life
+    peer->life = message->life;
+    if (born) sk_causal_drop_held(causal);
+    if (born || message->wanted) sk_causal_report_to(causal, peer, false);
     rebirth(causal, peer);
     if (!causal->loading) sk_causal_settle(causal);
     bool equal = sk_vector_compare(&message->seen, sk_causal_seen(causal)) == SK_ORDER_EQUAL;
@@ -110,14 +120,28 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     sk_causal_ask_somebody(causal);
 }
 
+static void report_again(sk_causal_replica *causal)
+{
+    bool any = false;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        sk_causal_peer *peer = &causal->peers[i];
+        if (!peer->linked || (peer->reported && sk_vector_compare(&peer->told, sk_causal_seen(causal)) == SK_ORDER_EQUAL)) continue;
+        sk_causal_report_to(causal, peer, true);
+        any = true;
+    }
+    if (causal->again_pause < again_pause_max) causal->again_pause *= 2;
+    causal->again_at = any ? causal->now + causal->again_pause : SK_NEVER;
+}
+
 void sk_causal_report_tick(sk_causal_replica *causal)
 {
+    if (causal->now >= causal->again_at) report_again(causal);
     if (causal->now < causal->report_at) return;
     causal->report_at = SK_NEVER;
     if (sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
     sk_vector_copy(&causal->reported, sk_causal_seen(causal));
     for (size_t i = 0; i < causal->peer_count; i++) {
-        if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i]);
+        if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i], false);
     }
     if (causal->peer_count == 0) sk_causal_settle(causal);
 }
