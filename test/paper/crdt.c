@@ -331,6 +331,7 @@ static void C07_records_without_their_snapshot(void **state)
     submit(&c, 0, "hset h a 1 b 2");
     submit(&c, 1, "sadd s x y");
     submit(&c, 0, "incrby n 5");
+    submit(&c, 0, "set old v");
     crdt_heal(&c);
     crdt_snapshot(&c, &c.nodes[2]);
     crdt_cut(&c, 0, 2, true);
@@ -352,6 +353,7 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_heal(&c);
     agree(&c);
     reads(&c, "hmget h a b c d", "*4\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n3\r\n$1\r\n4\r\n");
+    reads(&c, "get old", "$1\r\nv\r\n");
     reads(&c, "smismember s w x y z", "*4\r\n:1\r\n:1\r\n:1\r\n:1\r\n");
     reads(&c, "get n", "$1\r\n7\r\n");
     crdt_close(&c);
