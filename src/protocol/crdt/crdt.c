@@ -77,12 +77,17 @@ void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *m
 }
 
 // ---- Recovery: records are merged again; what the snapshot has already is passed over ----
+//
+// Behind a gap in their numbers (a lost snapshot, damage) only operations are: they say themselves what they follow. A chunk is the
+// difference to a state that is not there, and what it says to have been seen of a key would be taken for overwritten, here and then
+// everywhere; a vector behind it would claim it. Peers are asked for that again.
 
 static void recover(sk_replica *replica, const sk_record *record)
 {
     sk_crdt_replica *crdt = sk_crdt_of(replica);
     SK_ASSERT(!crdt->started);
     if (record->kind != SK_RECORD_ENTRY || record->payload.size == 0) return;
+    crdt->gap |= record->number > crdt->recovered + 1;
     if (record->number > crdt->recovered) {
         crdt->recovered = record->number;
         crdt->bytes += record->payload.size;
@@ -91,6 +96,8 @@ static void recover(sk_replica *replica, const sk_record *record)
     if (record->payload.data[0] == SK_CRDT_RECORD_OPERATIONS) {
         size_t taken;
         crdt->ops->apply(crdt->machine, 0, bytes, &taken); // behind damage a gap stays: peers have what was sent
+    } else if (crdt->gap) {
+        crdt->counts.gaps++;
     } else if (record->payload.data[0] == SK_CRDT_RECORD_CHUNK) {
         crdt->ops->merge(crdt->machine, 0, bytes);
     } else if (record->payload.data[0] == SK_CRDT_RECORD_JOINED) {

@@ -77,6 +77,7 @@ typedef struct sk_crdt_answer {
 typedef struct sk_crdt_counts {
     uint64_t operations_sent, operations_received, operations_held;
     uint64_t asks, chunks_sent, chunks_received, full_walks, given_up;
+    uint64_t gaps; // records passed over in recovery, since others before them are missing
     uint64_t reports_sent, reports_received, mismatches, retired, reborn;
     uint64_t ignored[SK_CRDT_IGNORE_COUNT];
 } sk_crdt_counts;
@@ -100,6 +101,7 @@ typedef struct sk_crdt_replica {
 
     uint64_t number;    // last record
     uint64_t recovered; // last record recovered
+    bool gap;           // records before it are missing
     uint64_t first;     // first record still needed
     uint64_t bytes;     // in records since the last snapshot
     uint64_t durable;
