@@ -502,7 +502,6 @@ static void note_sights(sk_clients *clients, const sk_connection *connection, bo
             if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
         } else if (!op->before) {
             op->before = sight;
-            op->wall_min_ms = sk_computer_wall_ms(computer);
         }
     }
 }

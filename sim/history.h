@@ -74,7 +74,7 @@ typedef struct sk_operation {
     uint32_t before, after;  // sights of the node (sim/merging.h): before it ran, when its reply left; 0: none
     uint32_t amnesia;        // how often the node's disk had lost something before
     bool quiet;              // the audit's: all has been healed, and every node has seen the same
-    uint64_t wall_min_ms, wall_max_ms; // when it was asked, the node's wall clock at least; when answered, the greatest of all clocks so far
+    uint64_t wall_max_ms;    // the greatest that any clock had shown when its reply left
     bool doubtful;           // acknowledged, but its node's disk was lost before anybody else had it
     uint64_t cells[SK_CELLS_MAX]; // HGETALL: values by field (`result`: those that are there, as bits; so for SMEMBERS)
 } sk_operation;

@@ -248,6 +248,19 @@ static bool check_counter(const book *book, size_t reader, uint32_t cell, int64_
 // The moment that an operation's deadline stands for is its node's wall time when it ran, and its length.
 static const uint64_t strobe_ms = 1 << 18; // a strobing clock may show more than the sights say
 
+// Of the node's wall clock while it ran: it may have been set meanwhile.
+static uint64_t earliest(const act *one)
+{
+    if (!one->before) return 0;
+    return one->after && one->after->wall_ms < one->before->wall_ms ? one->after->wall_ms : one->before->wall_ms;
+}
+
+static uint64_t latest(const act *one)
+{
+    if (!one->before || !one->after) return UINT64_MAX / 2;
+    return one->after->wall_ms > one->before->wall_ms ? one->after->wall_ms : one->before->wall_ms;
+}
+
 static bool check_lease(const book *book, size_t reader)
 {
     const act *read = &book->acts[reader];
@@ -258,7 +271,7 @@ static bool check_lease(const book *book, size_t reader)
         const act *one = &book->acts[i];
         if (sk_request_reads(one->op->kind) || !related(book, reader, i, POSSIBLY)) continue;
         uint64_t length_ms = one->op->length / SK_MS;
-        uint64_t from = one->before ? one->before->wall_ms : 0, to = one->after ? one->after->wall_ms : UINT64_MAX / 2;
+        uint64_t from = earliest(one), to = latest(one);
         if (from + length_ms < first) first = from + length_ms;
         if (to + length_ms + strobe_ms > last) last = to + length_ms + strobe_ms;
         simple &= one->op->kind == SK_OPERATION_MERGE_LEND;
@@ -267,7 +280,7 @@ static bool check_lease(const book *book, size_t reader)
     if (!read->op->result && written < book->count && first > read->op->wall_max_ms)
         return wrong(book, reader, "cell %" PRIu32 ": what #%zu lent is gone before its time", 0, written);
     if (!read->op->result) return true;
-    if (simple && read->before && read->op->wall_min_ms > last)
+    if (simple && earliest(read) > last)
         return wrong(book, reader, "cell %" PRIu32 ": what was lent is there after its time (asked by #%zu)", 0, reader);
     for (size_t i = 0; i < book->count; i++) {
         if (book->acts[i].op->value != read->op->result || !writes(&book->acts[i], 0)) continue;
