@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "protocol/lives.h"
 #include "test/support/causal_cluster.h"
 
 static void reads_at(crdt_cluster *c, size_t node, const char *request, const char *expected)
@@ -447,6 +448,18 @@ static void V04_a_life_that_others_know_better(void **state)
     crdt_close(&c);
 }
 
+// Boot numbers leap, so their lower bits are no order: what starts later has the greater life all the same.
+static void V04_lives_of_one_second_are_in_order(void **state)
+{
+    const sk_vector nothing = {0};
+    uint64_t last = 0;
+    for (uint64_t i = 1; i < 1000; i++) {
+        uint64_t life = sk_life_choose(1, i * 12345677, 1700000000000 + i, &nothing, 0);
+        assert_true(life > last && life >> SK_ACTOR_LIFE_BITS == 0);
+        last = life;
+    }
+}
+
 // A node that knows an earlier life of its own, or of others, to be over must know so again when it comes back: what it wrote then does
 // not wait for it, and what it has told others that it has is there (seed 715).
 static void V04_a_life_is_closed_by_a_batch(void **state)
@@ -812,6 +825,7 @@ int main(void)
         cmocka_unit_test(V04_a_restart_from_nothing),
         cmocka_unit_test(V04_a_backup_from_within_a_retired_life),
         cmocka_unit_test(V04_a_life_that_others_know_better),
+        cmocka_unit_test(V04_lives_of_one_second_are_in_order),
         cmocka_unit_test(V04_a_life_is_closed_by_a_batch),
         cmocka_unit_test(V05_strangers_are_not_heard),
         cmocka_unit_test(V05_a_state_begins_the_log_anew),
