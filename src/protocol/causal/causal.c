@@ -122,8 +122,8 @@ static void recover(sk_replica *replica, const sk_record *record)
     sk_slice bytes = sk_slice_make(record->payload.data + 1, record->payload.size - 1);
     switch ((enum sk_causal_record)record->payload.data[0]) {
     case SK_CAUSAL_RECORD_BATCH: sk_causal_recover_batch(causal, bytes); break; // behind damage a gap stays: peers have what was sent
-    case SK_CAUSAL_RECORD_CHUNK: sk_causal_recover_chunk(causal, bytes); break;
-    case SK_CAUSAL_RECORD_JOINED: sk_causal_recover_joined(causal, bytes); break;
+    case SK_CAUSAL_RECORD_CHUNK: sk_causal_recover_chunk(causal, record->number, bytes); break;
+    case SK_CAUSAL_RECORD_JOINED: sk_causal_recover_joined(causal, record->number, bytes); break;
     }
 }
 

@@ -61,7 +61,7 @@ enum sk_causal_ignore {
 // A batch in the log or held: owned bytes.
 typedef struct sk_causal_entry {
     sk_actor actor;
-    uint64_t first, last;
+    uint64_t first, last; // of a chunk in recovery: its record's number, and nothing
     uint64_t closes;
     uint8_t *bytes;
     size_t size;
@@ -200,8 +200,8 @@ void sk_causal_sync_tick(sk_causal_replica *causal);
 sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal);
 void sk_causal_sync_drop(sk_causal_replica *causal, sk_causal_peer *peer); // its link is gone
 void sk_causal_load_tick(sk_causal_replica *causal);
-void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes);
-void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes);
+void sk_causal_recover_chunk(sk_causal_replica *causal, uint64_t number, sk_slice bytes); // number: of the record
+void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_slice bytes);
 
 // report.c
 void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);

@@ -219,13 +219,24 @@ void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk
     sk_causal_load_tick(causal);
 }
 
-void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes)
+void sk_causal_recover_chunk(sk_causal_replica *causal, uint64_t number, sk_slice bytes)
 {
-    sk_causal_entry_push(&causal->staged, bytes);
+    sk_causal_entry_push(&causal->staged, bytes)->first = number;
     causal->staged_bytes += bytes.size;
 }
 
-void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes)
+// Chunks that no vector followed before this vector's own, since there was a power cut between, are not of it.
+static bool are_its_chunks(sk_causal_replica *causal, uint64_t count, uint64_t number)
+{
+    while (causal->staged.count > count) {
+        sk_free(((sk_causal_entry *)sk_ring_at(&causal->staged, 0))->bytes);
+        sk_ring_pop_front(&causal->staged, 1);
+    }
+    if (causal->staged.count < count) return false;
+    return count == 0 || ((const sk_causal_entry *)sk_ring_at(&causal->staged, 0))->first == number - count;
+}
+
+void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_slice bytes)
 {
     sk_reader reader = sk_reader_make(bytes);
     uint64_t chunks = sk_read_varint(&reader);
@@ -234,7 +245,7 @@ void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes)
     sk_vector_read(&causal->join_seen, &reader, SK_CAUSAL_VECTOR_MAX);
     sk_vector_read(&causal->join_base, &reader, SK_CAUSAL_VECTOR_MAX);
     // Else there is damage between, or before: differences make nothing whole that has a hole.
-    bool whole = sk_reader_done(&reader) && chunks == causal->staged.count;
+    bool whole = sk_reader_done(&reader) && are_its_chunks(causal, chunks, number);
     whole &= causal->join_full || sk_vector_covers(sk_causal_seen(causal), &causal->join_since);
     if (whole && merge_staged(causal, 0, SIZE_MAX)) join(causal);
     sk_causal_entries_clear(&causal->staged);
