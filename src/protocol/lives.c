@@ -9,7 +9,6 @@ uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk
     }
     uint64_t seconds = wall_ms / 1000;
     boot &= ((uint64_t)1 << BOOT_BITS) - 1;
-    // Not the next number: a life may be lost that had it, its operations being sent before they are on disk. Another start, another boot.
     if ((seconds << BOOT_BITS | boot) <= beyond) seconds = (beyond >> BOOT_BITS) + 1;
     return seconds << BOOT_BITS | boot;
 }

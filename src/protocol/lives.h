@@ -5,9 +5,8 @@
 #include "clock/vector.h"
 
 // A greater number than any life of this node has had, as far as can be known, and than `beyond`: the time in seconds (or, where a clock
-// went back, the second behind the last life's), and below it the boot number, which no other start of this directory has: so no two
-// starts have the same life, even if all that the first one wrote is lost. A boot number alone would be used again by a directory
-// restored from a backup.
+// went back, the second behind the last life's), and below it the boot number, which tells starts of one second apart. A boot number alone
+// would be used again by a directory restored from a backup.
 uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond);
 
 // The first operation of a run, as a machine's prepare appends them (machine.h).

@@ -221,7 +221,7 @@ static void C02_crash_at_each_step(void **state)
 }
 
 // C02: a clock that went back, so that a life cannot be numbered by time; all that it wrote was sent and is not on disk when the power
-// fails. The next life is another one all the same (seed 137 of the simulator).
+// fails. The next life is a later one all the same: nobody hears of a life that is not on disk (seeds 137 and 211 of the simulator).
 static void C02_clock_went_back(void **state)
 {
     crdt_cluster c;
@@ -232,6 +232,12 @@ static void C02_clock_went_back(void **state)
         crdt_crash(&c, &c.nodes[0]);
         c.nodes[0].wall_offset_ms = -3600 * 1000;
         crdt_start(&c, &c.nodes[0]);
+        submit(&c, 0, "sadd s unheard");
+        assert_int_equal(c.links[0][1].count, 0);
+        crdt_crash(&c, &c.nodes[0]);
+        crdt_start(&c, &c.nodes[0]);
+        crdt_sync_disk(&c, &c.nodes[0]);
+        if (i == 2) crdt_snapshot(&c, &c.nodes[0]); // which does not tell the life
         submit(&c, 0, "sadd s a%d b%d", i, i);
         while (c.links[0][1].count) { // the other has it all, and is not heard
             flight f = *(flight *)sk_ring_at(&c.links[0][1], 0);
