@@ -123,7 +123,7 @@ static void persist_life(sk_crdt_replica *crdt)
     sk_buffer_clear(&crdt->scratch);
     sk_write_varint(&crdt->scratch, crdt->life);
     sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch));
-    crdt->life_record = crdt->number;
+    crdt->life_again = crdt->number;
 }
 
 static void choose_life(sk_crdt_replica *crdt, uint64_t beyond)
@@ -137,6 +137,7 @@ void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond)
 {
     choose_life(crdt, beyond);
     persist_life(crdt);
+    crdt->life_record = crdt->number;
 }
 
 static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
@@ -155,6 +156,7 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     }
     crdt->durable = crdt->number;
     persist_life(crdt);
+    crdt->life_record = crdt->number;
     sk_crdt_changed(crdt);
     sk_effects_add(out, SK_EFFECT_STATUS);
     crdt->out = NULL;
@@ -227,7 +229,7 @@ static void halt(sk_crdt_replica *crdt)
 // What the snapshot has is not needed any more, once our life is on disk behind it.
 static void give_back(sk_crdt_replica *crdt)
 {
-    if (crdt->durable >= crdt->life_record) crdt->kept = crdt->first;
+    if (crdt->durable >= crdt->life_again) crdt->kept = crdt->first;
 }
 
 static void on_snapshot(sk_crdt_replica *crdt, const sk_event *event)
@@ -235,7 +237,7 @@ static void on_snapshot(sk_crdt_replica *crdt, const sk_event *event)
     if (event->snapshot.position + 1 > crdt->first) crdt->first = event->snapshot.position + 1;
     crdt->bytes = 0;
     crdt->snapshot_asked = false;
-    if (event->snapshot.ok && crdt->life_record <= event->snapshot.position) persist_life(crdt); // a snapshot does not tell it
+    if (event->snapshot.ok && crdt->life_again <= event->snapshot.position) persist_life(crdt); // a snapshot does not tell it
     give_back(crdt);
 }
 

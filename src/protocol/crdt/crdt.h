@@ -106,6 +106,7 @@ typedef struct sk_crdt_replica {
     uint64_t first;     // first record still needed
     uint64_t kept;      // first one not given back: until our life stands behind the snapshot
     uint64_t life_record; // that says our life
+    uint64_t life_again;  // and the last that does
     uint64_t lived;     // greatest life that recovery found
     uint64_t bytes;     // in records since the last snapshot
     uint64_t durable;
