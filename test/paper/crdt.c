@@ -365,6 +365,24 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_close(&c);
 }
 
+// C07: an ask that comes twice is answered once. Its asker would take the chunks of the first walk and the end of the second, and claim what
+// was written between them (seed 197 of the simulator).
+static void C07_asked_twice(void **state)
+{
+    crdt_cluster c;
+    crdt_open(&c, 3, 3);
+    submit(&c, 0, "sadd s a");
+    crdt_run(&c, SK_S);
+    sk_crdt_message ask = {.kind = SK_CRDT_ASK, .session = 7, .flag = true};
+    for (int i = 0; i < 3; i++) {
+        drop_link(&c, 0, 1);
+        receive(&c, 0, 2, &ask);
+        assert_int_equal(c.links[0][1].count, i == 1 ? 0 : 2); // a chunk and the end
+        ask.session += i == 1;
+    }
+    crdt_close(&c);
+}
+
 // C11: a peer that speaks for others, claims changes that we have not made, or sends nonsense changes nothing.
 static void C11_forged_dots(void **state)
 {
@@ -661,6 +679,7 @@ int main(void)
         cmocka_unit_test(C05_tombstones_are_bounded),
         cmocka_unit_test(C06_back_from_beyond_the_tombstones),
         cmocka_unit_test(C07_records_without_their_snapshot),
+        cmocka_unit_test(C07_asked_twice),
         cmocka_unit_test(C11_forged_dots),
         cmocka_unit_test(C12_restarts_do_not_pile_up),
         cmocka_unit_test(V03_sender_dies_half_way),

@@ -57,7 +57,7 @@ typedef struct sk_crdt_peer {
     sk_ns mended;      // when it was last asked for everything
     // What it asked us for.
     sk_machine_walk *walk; // NULL: nothing
-    uint64_t walk_session;
+    uint64_t walk_session; // the last that it asked for; 0: none on this link
     uint64_t walk_sent, walk_acknowledged; // chunks
     sk_ns walk_until;  // closed when nothing is acknowledged: it holds on to a state that is past
 } sk_crdt_peer;
