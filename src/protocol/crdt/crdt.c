@@ -81,7 +81,28 @@ void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *m
 //
 // Behind a gap in their numbers (a lost snapshot, damage) only operations are: they say themselves what they follow. A chunk is the
 // difference to a state that is not there, and what it says to have been seen of a key would be taken for overwritten, here and then
-// everywhere; a vector behind it would claim it. Peers are asked for that again.
+// everywhere; a vector behind it would claim it. Peers are asked for that again. What is older than the snapshot is in it, or was passed over
+// for that reason when the snapshot was taken.
+
+static void recover_life(sk_crdt_replica *crdt, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    uint64_t life = sk_read_varint(&reader);
+    if (sk_reader_done(&reader) && life > crdt->lived) crdt->lived = life;
+}
+
+static void recover_joined(sk_crdt_replica *crdt, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    sk_vector seen = {0};
+    sk_vector base = {0};
+    bool full = sk_read_u8(&reader);
+    sk_vector_read(&seen, &reader, SK_CRDT_VECTOR_MAX);
+    sk_vector_read(&base, &reader, SK_CRDT_VECTOR_MAX);
+    if (sk_reader_done(&reader)) crdt->ops->join(crdt->machine, &seen, full ? &base : NULL);
+    sk_vector_deinit(&seen);
+    sk_vector_deinit(&base);
+}
 
 static void recover(sk_replica *replica, const sk_record *record)
 {
@@ -93,29 +114,19 @@ static void recover(sk_replica *replica, const sk_record *record)
         crdt->recovered = record->number;
         crdt->bytes += record->payload.size;
     }
+    enum sk_crdt_record kind = (enum sk_crdt_record)record->payload.data[0];
     sk_slice bytes = sk_slice_make(record->payload.data + 1, record->payload.size - 1);
-    if (record->payload.data[0] == SK_CRDT_RECORD_OPERATIONS) {
-        size_t taken;
-        crdt->ops->apply(crdt->machine, 0, bytes, &taken); // behind damage a gap stays: peers have what was sent
-    } else if (record->payload.data[0] == SK_CRDT_RECORD_LIFE) {
-        sk_reader reader = sk_reader_make(bytes);
-        uint64_t life = sk_read_varint(&reader);
-        if (sk_reader_done(&reader) && life > crdt->lived) crdt->lived = life;
-    } else if (crdt->gap) {
+    bool in_snapshot = record->number <= crdt->number, difference = kind == SK_CRDT_RECORD_CHUNK || kind == SK_CRDT_RECORD_JOINED;
+    if (kind == SK_CRDT_RECORD_LIFE) recover_life(crdt, bytes);
+    if (in_snapshot) return;
+    if (crdt->gap && difference) {
         crdt->counts.gaps++;
-    } else if (record->payload.data[0] == SK_CRDT_RECORD_CHUNK) {
-        crdt->ops->merge(crdt->machine, 0, bytes);
-    } else if (record->payload.data[0] == SK_CRDT_RECORD_JOINED) {
-        sk_reader reader = sk_reader_make(bytes);
-        sk_vector seen = {0};
-        sk_vector base = {0};
-        bool full = sk_read_u8(&reader);
-        sk_vector_read(&seen, &reader, SK_CRDT_VECTOR_MAX);
-        sk_vector_read(&base, &reader, SK_CRDT_VECTOR_MAX);
-        if (sk_reader_done(&reader)) crdt->ops->join(crdt->machine, &seen, full ? &base : NULL);
-        sk_vector_deinit(&seen);
-        sk_vector_deinit(&base);
+        return;
     }
+    size_t taken; // of operations behind a gap, none: peers have what was sent
+    if (kind == SK_CRDT_RECORD_OPERATIONS) crdt->ops->apply(crdt->machine, 0, bytes, &taken);
+    if (kind == SK_CRDT_RECORD_CHUNK) crdt->ops->merge(crdt->machine, 0, bytes);
+    if (kind == SK_CRDT_RECORD_JOINED) recover_joined(crdt, bytes);
 }
 
 static void persist_life(sk_crdt_replica *crdt)
