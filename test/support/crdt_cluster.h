@@ -297,6 +297,7 @@ static inline void crdt_open_with(crdt_cluster *c, const sk_protocol *protocol, 
         for (size_t k = 0; k < count; k++) sk_ring_init(&c->links[i][k], sizeof(flight));
     }
     for (size_t i = 0; i < count; i++) crdt_start(c, &c->nodes[i]);
+    for (size_t i = 0; i < count; i++) crdt_sync_disk(c, &c->nodes[i]);
 }
 
 static inline void crdt_open(crdt_cluster *c, size_t count, uint64_t seed)

@@ -7,7 +7,8 @@
 // Rules, and the function for each:
 //   1  A submit runs on the machine inside step. Its operations are persisted in one record with all others of the turn, and sent to every
 //      linked peer at the turn's end; its answer leaves when the record is durable. Operations may leave earlier: a life that loses its
-//      last writes never numbers again, so no dot is used twice (C02).                                          live.c: on_submit, flush
+//      last writes never numbers again, so no dot is used twice (C02). So a life is on disk before anybody hears of it, whatever the
+//      clock shows, and stays there when a snapshot takes the log's place.                       live.c: on_submit, flush; crdt.c: begin_life
 //   2  Operations of an actor are applied in the order of their counters, each once: a gap is never applied over (C07); what comes
 //      behind it is held, bounded, while the gap is asked for.                                                  live.c: on_operations
 //   3  From a peer's own mouth only: operations are those of lives of the node that sends them (C11).           live.c: on_operations
@@ -56,7 +57,7 @@ typedef struct sk_crdt_peer {
     sk_ns mended;      // when it was last asked for everything
     // What it asked us for.
     sk_machine_walk *walk; // NULL: nothing
-    uint64_t walk_session;
+    uint64_t walk_session; // the last that it asked for; 0: none on this link
     uint64_t walk_sent, walk_acknowledged; // chunks
     sk_ns walk_until;  // closed when nothing is acknowledged: it holds on to a state that is past
 } sk_crdt_peer;
@@ -103,6 +104,10 @@ typedef struct sk_crdt_replica {
     uint64_t recovered; // last record recovered
     bool gap;           // records before it are missing
     uint64_t first;     // first record still needed
+    uint64_t kept;      // first one not given back: until our life stands behind the snapshot
+    uint64_t life_record; // that says our life
+    uint64_t life_again;  // and the last that does
+    uint64_t lived;     // greatest life that recovery found
     uint64_t bytes;     // in records since the last snapshot
     uint64_t durable;
     bool snapshot_asked;

@@ -22,7 +22,7 @@ enum sk_crdt_kind {
     SK_CRDT_KIND_END,
 };
 
-enum sk_crdt_record { SK_CRDT_RECORD_OPERATIONS = 1, SK_CRDT_RECORD_CHUNK, SK_CRDT_RECORD_JOINED };
+enum sk_crdt_record { SK_CRDT_RECORD_OPERATIONS = 1, SK_CRDT_RECORD_CHUNK, SK_CRDT_RECORD_JOINED, SK_CRDT_RECORD_LIFE };
 
 enum { SK_CRDT_VECTOR_MAX = 65536 }; // entries; retirement keeps them few
 

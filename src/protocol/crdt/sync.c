@@ -145,8 +145,13 @@ static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
     }
 }
 
+// One that comes twice is answered once: the chunks of one walk and the end of a later one would make the asker claim what lies between.
 void sk_crdt_on_ask(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message)
 {
+    if (message->session <= peer->walk_session) {
+        sk_crdt_ignore(crdt, SK_CRDT_IGNORE_other_session);
+        return;
+    }
     close_walk(crdt, peer);
     peer->walk = crdt->ops->walk_open(crdt->machine, message->flag ? NULL : &message->seen);
     peer->walk_session = message->session;
@@ -167,6 +172,7 @@ void sk_crdt_on_grant(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
     close_walk(crdt, peer);
+    peer->walk_session = 0; // another process may come back
     sk_buffer_reset(&peer->held, 0);
     if (crdt->ask.peer != peer) return;
     forget_ask(crdt);
