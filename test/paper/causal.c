@@ -603,6 +603,40 @@ static void V05_differences_to_what_is_lost(void **state)
     crdt_close(&c);
 }
 
+static size_t sent_of_kind(const computer *n, enum sk_causal_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n->effects.count; i++) {
+        const sk_effect *effect = &n->effects.list[i];
+        count += effect->kind == SK_EFFECT_SEND && effect->send.message.data[0] == kind;
+    }
+    return count;
+}
+
+// The two answers would come as one: parts of the first, and the vector of the second (simulator, seed 5170).
+static void V05_an_ask_that_comes_twice_is_answered_once(void **state)
+{
+    crdt_cluster c;
+    open_cluster(&c, 2, 5);
+    crdt_heal(&c);
+    submit(&c, 0, "set k v");
+    sk_vector nothing = {0};
+    const sk_causal_message ask = {.kind = SK_CAUSAL_ASK, .session = 7, .seen = nothing};
+    receive(&c, 0, 2, &ask);
+    assert_int_equal(sent_of_kind(&c.nodes[0], SK_CAUSAL_DONE) + sent_of_kind(&c.nodes[0], SK_CAUSAL_LOGGED_ALL), 1);
+    receive(&c, 0, 2, &ask);
+    assert_int_equal(c.nodes[0].effects.count, 0);
+    assert_int_equal(counts(&c, 0)->ignored[SK_CAUSAL_IGNORE_asked_before], 1);
+    // Nor is the end of a state taken behind parts of a log.
+    sk_causal_replica *replica = replica_of(&c, 1);
+    replica->ask = (sk_causal_ask){.peer = &replica->peers[0], .session = 77, .until = SK_NEVER, .parts = 1};
+    receive(&c, 1, 1, &(sk_causal_message){.kind = SK_CAUSAL_DONE, .session = 77, .number = 2, .seen = *seen_of(&c, 0)});
+    assert_int_equal(counts(&c, 1)->ignored[SK_CAUSAL_IGNORE_forged], 1);
+    crdt_heal(&c);
+    agree(&c);
+    crdt_close(&c);
+}
+
 static void V06_counters_near_their_ends(void **state)
 {
     const uint64_t starts[] = {((uint64_t)1 << 32) - 10, SK_COUNTER_MAX - ((uint64_t)1 << 40) - 10, SK_COUNTER_MAX - 10};
@@ -897,6 +931,7 @@ int main(void)
         cmocka_unit_test(V05_a_state_begins_the_log_anew),
         cmocka_unit_test(V05_a_state_in_the_log_is_whole_or_nothing),
         cmocka_unit_test(V05_differences_to_what_is_lost),
+        cmocka_unit_test(V05_an_ask_that_comes_twice_is_answered_once),
         cmocka_unit_test(V06_counters_near_their_ends),
         cmocka_unit_test(V07_a_session_moves),
         cmocka_unit_test(V08_silence_is_not_remembered_for_ever),

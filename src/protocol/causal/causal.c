@@ -5,6 +5,8 @@
 #include "base/hash.h"
 #include "protocol/lives.h"
 
+enum { SESSION_BITS = 64 - SK_ACTOR_LIFE_BITS };
+
 sk_causal_replica *sk_causal_of(sk_replica *replica)
 {
     return (sk_causal_replica *)(void *)replica;
@@ -145,6 +147,7 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     sk_causal_entries_clear(&causal->staged); // of a sync that was not finished
     causal->staged_bytes = 0;
     sk_causal_begin_life(causal, 0);
+    causal->session = causal->life << SESSION_BITS;
     if (causal->number < causal->recovered) { // one position for all that was recovered
         causal->number = causal->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);
@@ -167,6 +170,7 @@ static void on_link(sk_causal_replica *causal, const sk_event *event)
     if (event->link.round_trip) peer->round_trip = event->link.round_trip;
     if (was && !peer->linked) sk_causal_sync_drop(causal, peer);
     if (was || !peer->linked) return;
+    peer->session = 0;
     sk_causal_report_to(causal, peer, false);
     sk_causal_watch(causal);
 }

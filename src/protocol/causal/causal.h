@@ -50,7 +50,7 @@ enum {
 
 // Why a message or a batch was ignored: counted.
 #define SK_CAUSAL_IGNORES(X) \
-    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale)
+    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale) X(asked_before)
 enum sk_causal_ignore {
 #define X(name) SK_CAUSAL_IGNORE_##name,
     SK_CAUSAL_IGNORES(X)
@@ -83,7 +83,7 @@ typedef struct sk_causal_peer {
     sk_machine_walk *walk;  // NULL: the log
     uint64_t cursor;        // of the log: the next entry to look at
     sk_vector has;          // what it had when it asked
-    uint64_t session;
+    uint64_t session;       // the last one that we answered: none on this link is answered twice, or out of order
     uint64_t sent, acknowledged; // messages
     sk_ns until;            // given up when nothing is acknowledged: a walk holds on to a state that is past
 } sk_causal_peer;
@@ -160,7 +160,7 @@ typedef struct sk_causal_replica {
     sk_ns report_at;
     sk_ns again_at, again_pause; // a peer has not reported the V that we have: when to ask it to
     sk_causal_ask ask;
-    uint64_t session;
+    uint64_t session; // of the last ask; they begin with our first life, so they ascend over restarts too
     sk_causal_counts counts;
     sk_vector needs; // scratch, all below
     sk_buffer scratch;

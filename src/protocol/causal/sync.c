@@ -194,7 +194,8 @@ static bool claims_ours(const sk_causal_replica *causal, const sk_vector *vector
 void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
     if (!is_asked(causal, peer, message)) return;
-    if (claims_ours(causal, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
+    bool other = causal->ask.parts != causal->staged.count; // parts of a log are no part of a state
+    if (other || claims_ours(causal, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
         sk_causal_ignore(causal, SK_CAUSAL_IGNORE_forged);
         forget_ask(causal);
         return;
@@ -302,6 +303,10 @@ static void send_parts(sk_causal_replica *causal, sk_causal_peer *peer)
 
 void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
+    if (message->session <= peer->session) { // two answers to one ask would be taken for one
+        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_asked_before);
+        return;
+    }
     stop_answering(causal, peer);
     peer->asking = true;
     peer->session = message->session;
