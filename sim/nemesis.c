@@ -221,6 +221,18 @@ static bool is_halted(const sk_computer *computer)
     return false;
 }
 
+// What failed just before has its answer only now.
+void sk_nemesis_tend(sk_nemesis *nemesis)
+{
+    sk_world *world = nemesis->world;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        sk_computer *computer = &world->computers[id];
+        if (!computer->node || !is_halted(computer)) continue;
+        sk_nemesis_kill(nemesis, computer, false);
+        world->up_at = 0;
+    }
+}
+
 void sk_nemesis_heal(sk_nemesis *nemesis)
 {
     sk_world *world = nemesis->world;

@@ -225,6 +225,7 @@ static void on_probe(sk_world *world, course *at)
 {
     char why[240] = "";
     bool proving = at->stage == STAGE_PROVE || at->stage == STAGE_AFTER, ruin = at->stage == STAGE_RUIN;
+    if (at->stage == STAGE_PROVE) sk_nemesis_tend(world->nemesis);
     if (at->stage == STAGE_PROVE) check_lead(world);
     bool done = ruin ? probe_ruin(world, at) : sk_clients_stage_done(world->clients);
     if (!done && !ruin) sk_clients_describe(world->clients, why, sizeof why);

@@ -391,6 +391,82 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_close(&c);
 }
 
+// C01: a backup from before a life was written to its end; meanwhile all others have retired it. Their word is no proof that the backup has it.
+static void C01_backup_from_before_a_retirement(void **state)
+{
+    crdt_cluster c;
+    crdt_open(&c, 3, 11);
+    submit(&c, 0, "sadd s a");
+    crdt_heal(&c);
+    crdt_snapshot(&c, &c.nodes[2]);
+    sk_buffer backup = {0};
+    sk_buffer_append_slice(&backup, sk_buffer_slice(&c.nodes[2].snapshot));
+    uint64_t position = c.nodes[2].snapshot_position;
+    submit(&c, 0, "sadd s b");
+    crdt_heal(&c);
+    crdt_crash(&c, &c.nodes[0]);
+    crdt_start(&c, &c.nodes[0]);
+    crdt_heal(&c);
+    assert_true(counts(&c, 1)->retired > 0);
+    crdt_crash(&c, &c.nodes[2]);
+    crdt_wipe(&c.nodes[2]);
+    sk_buffer_append_slice(&c.nodes[2].snapshot, sk_buffer_slice(&backup));
+    c.nodes[2].snapshot_position = c.nodes[2].durable = position;
+    crdt_start(&c, &c.nodes[2]);
+    submit(&c, 2, "sadd s d");
+    crdt_heal(&c);
+    agree(&c);
+    reads(&c, "smismember s a b d", "*3\r\n:1\r\n:1\r\n:1\r\n");
+    sk_buffer_deinit(&backup);
+    crdt_close(&c);
+}
+
+// One peer has retired what we have not; another one's report is no reason to forget that.
+static void a_doubt_is_about_one_peer(void **state)
+{
+    crdt_cluster c;
+    crdt_open(&c, 3, 12);
+    submit(&c, 2, "sadd s a");
+    crdt_heal(&c);
+    sk_crdt_replica *crdt = sk_crdt_of(c.nodes[0].replica);
+    sk_crdt_message report = {.kind = SK_CRDT_REPORT, .life = crdt->peers[1].life};
+    sk_vector_copy(&report.seen, sk_crdt_seen(crdt));
+    receive(&c, 0, 3, &report);
+    report.life = crdt->peers[0].life;
+    sk_vector_retire(&report.seen, sk_actor_make(3, crdt->peers[1].life - 1)); // a mark that we know nothing of
+    sk_vector_raise(&report.seen, sk_actor_make(3, crdt->peers[1].life), 1);
+    sk_vector_retire(&report.seen, sk_actor_make(3, crdt->peers[1].life));
+    crdt->peers[0].told_here = false;
+    receive(&c, 0, 2, &report);
+    assert_true(crdt->peers[0].doubt_until != SK_NEVER && crdt->peers[1].doubt_until == SK_NEVER);
+    report.life = crdt->peers[1].life;
+    sk_vector_copy(&report.seen, sk_crdt_seen(crdt));
+    receive(&c, 0, 3, &report);
+    assert_true(crdt->peers[0].doubt_until != SK_NEVER);
+    sk_vector_deinit(&report.seen);
+    crdt_close(&c);
+}
+
+// Rule 5: the last operations and the report of them are lost, and nothing is written any more (seed 186 of the simulator).
+static void a_lost_report_is_repeated(void **state)
+{
+    crdt_cluster c;
+    crdt_open(&c, 3, 13);
+    crdt_heal(&c);
+    c.cut[0][1] = true; // and nobody notices
+    submit(&c, 0, "sadd s a");
+    crdt_run(&c, SK_S / 2);
+    c.cut[0][1] = false;
+    c.cut[0][2] = c.cut[1][2] = c.cut[2][1] = true; // the third is no help
+    crdt_run(&c, 3 * SK_S);
+    c.cut[0][2] = c.cut[1][2] = c.cut[2][1] = false;
+    assert_string_equal(crdt_read(&c, &c.nodes[1], "scard s"), ":1\r\n");
+    crdt_run(&c, 30 * SK_S);
+    agree(&c);
+    for (size_t i = 0; i < 3; i++) assert_true(sk_crdt.deadline(c.nodes[i].replica) == SK_NEVER);
+    crdt_close(&c);
+}
+
 // C07: an ask that comes twice is answered once. Its asker would take the chunks of the first walk and the end of the second, and claim what
 // was written between them (seed 197 of the simulator).
 static void C07_asked_twice(void **state)
@@ -706,6 +782,9 @@ int main(void)
         cmocka_unit_test(C06_back_from_beyond_the_tombstones),
         cmocka_unit_test(C07_records_without_their_snapshot),
         cmocka_unit_test(C07_asked_twice),
+        cmocka_unit_test(C01_backup_from_before_a_retirement),
+        cmocka_unit_test(a_doubt_is_about_one_peer),
+        cmocka_unit_test(a_lost_report_is_repeated),
         cmocka_unit_test(C11_forged_dots),
         cmocka_unit_test(C12_restarts_do_not_pile_up),
         cmocka_unit_test(V03_sender_dies_half_way),

@@ -30,10 +30,11 @@ static sk_replica *open_replica(const sk_setup *setup)
     crdt->number = setup->recovery.snapshot_position;
     crdt->recovered = crdt->number;
     crdt->first = crdt->kept = crdt->number + 1;
-    crdt->report_at = crdt->doubt_until = SK_NEVER;
+    crdt->report_at = crdt->repeat_at = SK_NEVER;
     crdt->peers = sk_alloc_zeroed(setup->member_count * sizeof *crdt->peers);
     for (size_t i = 0; i < setup->member_count; i++) {
-        if (setup->members[i].id != setup->self) crdt->peers[crdt->peer_count++].id = setup->members[i].id;
+        if (setup->members[i].id == setup->self) continue;
+        crdt->peers[crdt->peer_count++] = (sk_crdt_peer){.id = setup->members[i].id, .doubt_until = SK_NEVER};
     }
     return (sk_replica *)(void *)crdt;
 }
@@ -307,7 +308,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_crdt_replica *crdt = own_const(replica);
     if (crdt->halted) return SK_NEVER;
     if (crdt->operations.size || crdt->answer_count) return 0;
-    sk_ns at = earlier(earlier(crdt->report_at, crdt->doubt_until), sk_crdt_sync_deadline(crdt));
+    sk_ns at = earlier(sk_crdt_report_deadline(crdt), sk_crdt_sync_deadline(crdt));
     uint64_t due = crdt->ops->next_due(crdt->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > crdt->wall_ms ? due - crdt->wall_ms : 0;

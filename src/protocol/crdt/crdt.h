@@ -15,12 +15,13 @@
 //   4  Whoever learns that a peer has seen more (its report, or a gap) asks it for what changed since its own V: one ask at a time. The
 //      other walks a snapshot of its state and sends chunks, as many under way as are acknowledged, then V and B as of the snapshot, which
 //      the asker joins. An ask that stands still is given up and another peer is asked.                         sync.c
-//   5  A report is V, a digest and the wall time. It is sent when a link comes up and when V has changed, after a pause; so an idle space
-//      is quiet. Equal V and unequal digests: counted, and mended by a full walk.                               report.c: on_report
+//   5  A report is V, a digest and the wall time. It is sent when a link comes up and when V has changed, after a pause, and again, less and
+//      less often, to who is not known to have seen the same; so an idle space is quiet. Equal V and unequal digests: counted, and mended by a full walk.                               report.c: on_report
 //   6  A peer that knows more of our present life than we do knows one that a lost disk has made us forget: we begin another. (Lives are
 //      numbered by time, so it takes a restored backup and a clock that went back.) What was written before that is lost. report.c: rebirth
 //   7  What all members have reported to have seen is settled (B). A life that all know whole and that is over is retired, so vectors do
-//      not grow with restarts (C12).                                                                            report.c: sk_crdt_settle, retire
+//      not grow with restarts (C12). That a peer has retired it proves nothing of a disk that went back: it is believed only if it first
+//      told, on the same link, the counters that we have.                                               report.c: sk_crdt_settle, retire, adopt
 //
 // Invariants (sk_crdt_check): B <= V; held bytes and walks are bounded; nothing is under way with a peer that is not linked.
 #ifndef SK_PROTOCOL_CRDT_CRDT_H
@@ -49,6 +50,8 @@ typedef struct sk_crdt_peer {
     bool linked;
     sk_ns round_trip, heard;
     bool reported;     // `told` and the rest are what it said
+    bool told_here;    // and on this link
+    sk_ns doubt_until; // it has retired what we have not: so long we wait for the others to say so
     sk_vector told;    // its V, durable there
     uint64_t life;     // its present one
     int64_t ahead_ms;  // its wall time minus ours, when it reported
@@ -119,7 +122,7 @@ typedef struct sk_crdt_replica {
 
     sk_vector reported;  // V as we last told it
     sk_ns report_at;
-    sk_ns doubt_until;   // a peer has retired what we have not: wait so long for the others to say so
+    sk_ns repeat_at, repeat_pause; // of reports to peers that are not known to have seen the same
     sk_crdt_ask ask;
     uint64_t session;
     sk_crdt_counts counts;
@@ -140,6 +143,7 @@ void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
 void sk_crdt_on_grant(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_ask_somebody(sk_crdt_replica *crdt); // somebody who has seen more, if nobody is asked yet
+void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const sk_vector *base, bool full);
 void sk_crdt_sync_tick(sk_crdt_replica *crdt);
 sk_ns sk_crdt_sync_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer); // its link is gone
@@ -151,6 +155,7 @@ void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond); // a greater on
 void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer);
 void sk_crdt_report_tick(sk_crdt_replica *crdt);
+sk_ns sk_crdt_report_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_changed(sk_crdt_replica *crdt); // V has grown
 void sk_crdt_settle(sk_crdt_replica *crdt);
 bool sk_crdt_is_ahead(const sk_crdt_replica *crdt, const sk_crdt_peer *peer); // it has seen something that we have not
