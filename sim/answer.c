@@ -86,6 +86,7 @@ int sk_answer_parse(sk_slice input, sk_answer *out, size_t *used)
 
 static bool settle_read(const sk_answer *answer, sk_operation *operation)
 {
+    if (operation->kind == SK_OPERATION_SESSION_USE) return answer->kind == SK_ANSWER_OK;
     if (answer->kind != SK_ANSWER_NULL && answer->kind != SK_ANSWER_TEXT) return false;
     sk_slice text = answer->kind == SK_ANSWER_TEXT ? answer->text : (sk_slice){.data = (const uint8_t *)""};
     char digits[24] = "";
@@ -98,6 +99,8 @@ static bool settle_read(const sk_answer *answer, sk_operation *operation)
     case SK_OPERATION_COUNT:
         operation->result = strtoull(digits, NULL, 10);
         return true;
+    case SK_OPERATION_SESSION_TOKEN:
+        return text.size > 0;
     default:
         operation->result = text.size;
         operation->hash = sk_hash64(0, text.data, text.size);

@@ -15,6 +15,7 @@
 #include "sim/merge_check.h"
 #include "sim/merging.h"
 #include "sim/request.h"
+#include "sim/sessions.h"
 #include "sim/workload.h"
 
 typedef struct client {
@@ -30,6 +31,7 @@ typedef struct client {
     size_t again;     // an operation of unknown outcome that it will ask for again, + 1; 0: none
     uint32_t failures; // in a row
     uint32_t burst;   // operations left of a burst without a thought in between
+    sk_session session;
 } client;
 
 struct sk_clients {
@@ -42,6 +44,7 @@ struct sk_clients {
     sk_history history;
     sk_keys keys;
     uint64_t answers[SK_OUTCOME_END]; // by outcome
+    uint32_t sessions;                // so far
     sk_judge_counts judged;
     client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
     uint32_t count;
@@ -76,7 +79,10 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
 void sk_clients_close(sk_clients *clients)
 {
     sk_connections_deinit(&clients->connections);
-    for (uint32_t i = 0; i <= clients->count; i++) sk_ring_deinit(&clients->list[i].waiting);
+    for (uint32_t i = 0; i <= clients->count; i++) {
+        sk_ring_deinit(&clients->list[i].waiting);
+        sk_session_deinit(&clients->list[i].session);
+    }
     sk_keys_deinit(&clients->keys);
     sk_history_deinit(&clients->history);
     sk_free(clients);
@@ -125,6 +131,7 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     op.node = one->connection->to;
     op.amnesia = clients->world->computers[op.node].amnesia;
     op.quiet = clients->stage == SK_CLIENTS_AUDIT;
+    op.session = one->session.number;
     if (one->retry && op.kind == SK_OPERATION_APPEND) op = clients->history.list[one->retry - 1];
     size_t index = one->retry && op.outcome == SK_OUTCOME_UNKNOWN ? one->retry - 1
                                                                   : sk_history_add(&clients->history, op);
@@ -135,7 +142,13 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     sk_keys_name(&clients->keys, op.key, name);
     sk_request_padding padding = padding_of(clients);
     if (op.kind == SK_OPERATION_FOUND) snprintf(name, sizeof name, "%s", clients->world->swarm.protocol);
-    sk_request_write(&op, name, &padding, &bytes);
+    const char *argument = name;
+    if (op.kind == SK_OPERATION_SESSION_USE) {
+        sk_buffer_append_byte(&one->session.token, 0);
+        one->session.token.size--;
+        argument = (const char *)one->session.token.data;
+    }
+    sk_request_write(&op, argument, &padding, &bytes);
     sk_trace_mix(&clients->world->trace, SK_WORLD_CLIENT, one->id,
                  sk_hash64(op.connection, bytes.data, bytes.size));
     SK_TRACE(&clients->world->trace,
@@ -160,6 +173,7 @@ static bool connect(sk_clients *clients, client *one)
         return false;
     }
     one->connection = sk_connection_open(&clients->connections, one->id, to);
+    sk_session_connected(&one->session, &clients->sessions);
     return true;
 }
 
@@ -227,7 +241,8 @@ static sk_operation next_operation(sk_clients *clients, client *one)
     const bool *on = clients->world->swarm.fault;
     size_t again = one->again;
     one->again = 0;
-    if (!again || !on[SK_FAULT_CLIENT_RETRY])
+    bool session = again && sk_request_moves(clients->history.list[again - 1].kind);
+    if (!again || session || !on[SK_FAULT_CLIENT_RETRY])
         return sk_workload_next(&clients->keys, &clients->prng, &clients->world->swarm);
     sk_operation before = clients->history.list[again - 1];
     sk_world_count(clients->world, SK_FAULT_CLIENT_RETRY);
@@ -248,6 +263,13 @@ static void work(sk_clients *clients, client *one)
     sk_world *world = clients->world;
     uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, world->swarm.pipeline_max);
     if (one->waiting.count >= depth) return;
+    sk_operation about;
+    bool sessions = world->swarm.weights[SK_WORKLOADS_SESSION] && !one->waiting.count;
+    if (one->session.used || one->session.moves) return;
+    if (sessions && sk_session_next(&one->session, &clients->prng, &clients->keys, &about)) {
+        ask(clients, one, about);
+        return;
+    }
     if (world->swarm.operations_end && clients->history.count >= world->swarm.operations_max) return;
     if (depth > 1) sk_world_count(world, SK_FAULT_CLIENT_PIPELINE);
     sk_request_padding padding = padding_of(clients);
@@ -300,6 +322,10 @@ static void on_client(sk_clients *clients, client *one)
             one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
     }
     misbehave(clients, one);
+    if (one->session.moves && one->connection && !one->waiting.count) {
+        leave(clients, one, true);
+        one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+    }
     if (!one->connection && !connect(clients, one)) {
         wake_at(clients, one, world->now + 20 * SK_MS);
         return;
@@ -451,6 +477,7 @@ static void on_answer(sk_clients *clients, client *one, sk_answer answer)
     if (op->outcome == SK_OUTCOME_OK) count_answer(clients, op, &answer);
     clients->answers[op->outcome]++;
     if (op->outcome == SK_OUTCOME_UNKNOWN) one->again = index + 1;
+    if (sk_session_answered(&one->session, op, answer.text, &clients->sessions)) sk_world_reach(world, SK_SOMETIMES_SESSION_MOVED);
     note_reached(clients, one, op, &answer);
     check_available(clients, index, &answer);
     if (op->outcome == SK_OUTCOME_FAILED && answer.kind == SK_ANSWER_FULL && op->key == one->own_key)
@@ -733,4 +760,6 @@ void sk_clients_check(sk_clients *clients)
                                    sizeof problem);
         if (!fine) sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
     }
+    if (!sk_sessions_check(&clients->history, &clients->keys, &clients->world->swarm, problem, sizeof problem))
+        sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
 }

@@ -31,6 +31,8 @@ enum sk_operation_kind {
     SK_OPERATION_MEMBERS, // GET of them
     SK_OPERATION_LEND,    // SET with PX: once a key
     SK_OPERATION_SPACE,   // SPACE CREATE or DROP: whatever it comes to, no key may be lost by it
+    SK_OPERATION_SESSION_TOKEN, // sim/sessions.h
+    SK_OPERATION_SESSION_USE,
     // In a mergeable space (sim/merge_check.h):
     SK_OPERATION_FOUND,         // SPACE CREATE of it
     SK_OPERATION_MERGE_SET,     // SET
@@ -69,6 +71,7 @@ typedef struct sk_operation {
     sk_ns start, end; // end: SK_NEVER unless OK or FAILED
     // In a mergeable space:
     uint32_t node;           // it was asked
+    uint32_t session;        // sim/sessions.h
     uint32_t cell;           // element or field
     int64_t amount;          // of a count
     uint32_t before, after;  // sights of the node (sim/merging.h): before it ran, when its reply left; 0: none

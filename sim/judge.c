@@ -186,6 +186,7 @@ static bool check_kind(const sk_history *history, const sk_keys *keys, uint32_t 
     case SK_KEY_MERGE_SET:
     case SK_KEY_MERGE_MAP:
     case SK_KEY_MERGE_LEASE:
+    case SK_KEY_MERGE_SESSION:
     case SK_KEY_KIND_END:
         break;
     }

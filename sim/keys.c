@@ -44,7 +44,7 @@ uint32_t sk_keys_room(sk_keys *keys, enum sk_key_kind kind, uint32_t slot)
 
 void sk_keys_name(const sk_keys *keys, uint32_t index, char out[SK_KEY_NAME_MAX])
 {
-    static const char *const letters[SK_KEY_KIND_END] = {"r", "c", "a", "s", "e", "k", "mr", "mc", "ms", "mh", "me"};
+    static const char *const letters[SK_KEY_KIND_END] = {"r", "c", "a", "s", "e", "k", "mr", "mc", "ms", "mh", "me", "mx"};
     SK_ASSERT(index < keys->count);
     snprintf(out, SK_KEY_NAME_MAX, "%s%" PRIu32, letters[keys->list[index].kind], index);
 }
@@ -58,6 +58,7 @@ enum sk_operation_kind sk_keys_read(const sk_keys *keys, uint32_t index)
         [SK_KEY_MERGE_REGISTER] = SK_OPERATION_MERGE_GET, [SK_KEY_MERGE_COUNTER] = SK_OPERATION_MERGE_TOTAL,
         [SK_KEY_MERGE_SET] = SK_OPERATION_MERGE_MEMBERS, [SK_KEY_MERGE_MAP] = SK_OPERATION_MERGE_FIELDS,
         [SK_KEY_MERGE_LEASE] = SK_OPERATION_MERGE_GET,
+        [SK_KEY_MERGE_SESSION] = SK_OPERATION_MERGE_GET,
     };
     SK_ASSERT(index < keys->count);
     return reads[keys->list[index].kind];

@@ -23,6 +23,8 @@ static const verb verbs[SK_OPERATION_END] = {
     [SK_OPERATION_MEMBERS] = {"GET", "GET", true, false},
     [SK_OPERATION_LEND] = {"SET", "LEND", false, false},
     [SK_OPERATION_SPACE] = {"SPACE", "SPACE", false, false},
+    [SK_OPERATION_SESSION_TOKEN] = {"SESSION", "TOKEN", true, false},
+    [SK_OPERATION_SESSION_USE] = {"SESSION", "USE", true, false},
     [SK_OPERATION_FOUND] = {"SPACE", "FOUND", false, false},
     [SK_OPERATION_MERGE_SET] = {"SET", "SET", false, false},
     [SK_OPERATION_MERGE_LEND] = {"SET", "LEND", false, false},
@@ -99,6 +101,11 @@ static void write_space(sk_buffer *out, uint64_t lot)
     write_argument(out, "raft", 0);
 }
 
+bool sk_request_moves(enum sk_operation_kind kind)
+{
+    return kind == SK_OPERATION_SESSION_TOKEN || kind == SK_OPERATION_SESSION_USE;
+}
+
 bool sk_request_merges(enum sk_operation_kind kind)
 {
     return kind > SK_OPERATION_FOUND && kind < SK_OPERATION_END;
@@ -110,6 +117,14 @@ static void write_found(sk_buffer *out, const char *protocol)
     const char *const words[] = {"SPACE", "CREATE", "merge", "PREFIX", "m", "PROTOCOL", protocol};
     sk_buffer_append_text(out, "*7\r\n");
     for (int i = 0; i < 7; i++) write_argument(out, words[i], 0);
+}
+
+static void write_session(sk_buffer *out, const char *token)
+{
+    sk_buffer_append_text(out, token ? "*3\r\n" : "*2\r\n");
+    write_argument(out, "SESSION", 0);
+    write_argument(out, token ? "USE" : "TOKEN", 0);
+    if (token) write_argument(out, token, 0);
 }
 
 // INCR, DECR, INCRBY and DECRBY, by the amount.
@@ -161,6 +176,10 @@ void sk_request_write(const sk_operation *op, const char *key, const sk_request_
     }
     if (op->kind == SK_OPERATION_FOUND) {
         write_found(out, key);
+        return;
+    }
+    if (sk_request_moves(op->kind)) {
+        write_session(out, op->kind == SK_OPERATION_SESSION_USE ? key : NULL);
         return;
     }
     if (sk_request_merges(op->kind)) {

@@ -29,7 +29,8 @@
     X(STOPPED_CLEANLY, "stopped-cleanly")                                                                    \
     X(SAFE_HALT, "halted-safely-when-unrecoverable")                                                         \
     X(ANSWERED_ALONE, "answered-without-a-peer")                                                             \
-    X(RESTORED, "restored-node-back")
+    X(RESTORED, "restored-node-back")                                                                        \
+    X(SESSION_MOVED, "session-moved-with-its-token")
 
 enum sk_sometimes {
 #define X(name, text) SK_SOMETIMES_##name,

@@ -109,6 +109,7 @@ static void draw_workload(sk_swarm *swarm, sk_prng prng, const sk_swarm_wish *wi
     }
     if (!total) swarm->weights[from + sk_prng_below(&prng, known - from)] = 1;
     swarm->reads = (uint32_t)PICK(15, 30, 50);
+    if (!strcmp(swarm->protocol, "causal") && sk_prng_chance(&prng, 2, 3)) swarm->weights[SK_WORKLOADS_SESSION] = 16;
     if (!wish->workload) return;
     memset(swarm->weights, 0, sizeof swarm->weights);
     swarm->weights[wish->workload - 1] = 1;
