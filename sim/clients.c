@@ -265,7 +265,7 @@ static void work(sk_clients *clients, client *one)
     if (one->waiting.count >= depth) return;
     sk_operation about;
     bool sessions = world->swarm.weights[SK_WORKLOADS_SESSION] && !one->waiting.count;
-    if (one->session.used || one->session.moves) return;
+    if (one->session.asked || one->session.moves) return;
     if (sessions && sk_session_next(&one->session, &clients->prng, &clients->keys, &about)) {
         ask(clients, one, about);
         return;

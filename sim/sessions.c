@@ -27,30 +27,27 @@ static void begin(sk_session *session, uint32_t *sessions)
 
 void sk_session_connected(sk_session *session, uint32_t *sessions)
 {
-    session->moves = session->used = false;
+    session->moves = session->asked = false;
     if (!session->token.size) begin(session, sessions);
 }
 
 bool sk_session_next(sk_session *session, sk_prng *prng, const sk_keys *keys, sk_operation *out)
 {
     *out = (sk_operation){.kind = SK_OPERATION_SESSION_USE, .key = keys->spaces};
-    if (session->token.size) {
-        session->used = true;
-        return true;
-    }
-    out->kind = SK_OPERATION_SESSION_TOKEN;
-    return sk_prng_chance(prng, 1, 8);
+    if (!session->token.size) out->kind = SK_OPERATION_SESSION_TOKEN;
+    session->asked = session->token.size || sk_prng_chance(prng, 1, 8);
+    return session->asked;
 }
 
 bool sk_session_answered(sk_session *session, const sk_operation *op, sk_slice text, uint32_t *sessions)
 {
     bool fine = op->outcome == SK_OUTCOME_OK;
+    if (sk_request_moves(op->kind)) session->asked = false;
     if (op->kind == SK_OPERATION_SESSION_TOKEN && fine) {
         sk_buffer_clear(&session->token);
         sk_buffer_append_slice(&session->token, text);
         session->moves = true;
     } else if (op->kind == SK_OPERATION_SESSION_USE) {
-        session->used = false;
         if (!fine) begin(session, sessions);
         sk_buffer_clear(&session->token);
         return fine;

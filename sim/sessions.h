@@ -14,7 +14,7 @@ typedef struct sk_session {
     uint32_t number;   // of the session: what a checker calls a process
     sk_buffer token;   // given, and not used yet; empty: none
     bool moves;        // it has been given, and the client has not left yet
-    bool used;         // its use is under way
+    bool asked;        // its use, or another one, is: nothing else must be asked meanwhile
 } sk_session;
 
 void sk_session_deinit(sk_session *session);
