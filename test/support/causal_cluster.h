@@ -62,4 +62,50 @@ static inline void agree(crdt_cluster *c)
     }
 }
 
+static inline void reads_at(crdt_cluster *c, size_t node, const char *request, const char *expected)
+{
+    const char *reply = crdt_read(c, &c->nodes[node], request);
+    if (strcmp(reply, expected) != 0) fail_msg("node %zu: %s: %s, not %s", node + 1, request, reply, expected);
+}
+
+static inline void reads(crdt_cluster *c, const char *request, const char *expected)
+{
+    for (size_t i = 0; i < c->count; i++) reads_at(c, i, request, expected);
+}
+
+static inline void submit(crdt_cluster *c, size_t node, const char *format, ...)
+{
+    char request[600];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(request, sizeof request, format, arguments);
+    va_end(arguments);
+    crdt_submit(c, &c->nodes[node], request);
+}
+
+// What is on its way arrives no sooner than that.
+static inline void delay(crdt_cluster *c, size_t from, size_t to, sk_ns time)
+{
+    for (size_t i = 0; i < c->links[from][to].count; i++) ((flight *)sk_ring_at(&c->links[from][to], i))->at = c->now + time;
+}
+
+// What is on its way arrives, and nothing else happens: no disk writes, no reports.
+static inline void arrive(crdt_cluster *c, size_t from, size_t to)
+{
+    while (c->links[from][to].count) {
+        flight f = *(flight *)sk_ring_at(&c->links[from][to], 0);
+        sk_ring_pop_front(&c->links[from][to], 1);
+        crdt_step(c, &c->nodes[to], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = f.from, .message = sk_slice_make(f.bytes, f.size)}});
+        sk_free(f.bytes);
+    }
+}
+
+static inline void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_causal_message *message)
+{
+    sk_buffer bytes = {0};
+    sk_causal_message_write(message, &bytes);
+    crdt_step(c, &c->nodes[node], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = from, .message = sk_buffer_slice(&bytes)}});
+    sk_buffer_deinit(&bytes);
+}
+
 #endif
