@@ -749,6 +749,14 @@ void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
     }
 }
 
+void sk_clients_doubt_life(sk_clients *clients, uint64_t actor)
+{
+    for (size_t i = 0; i < clients->history.count; i++) {
+        sk_operation *op = &clients->history.list[i];
+        if (op->before && sk_merging_sight_at(clients->world->merging, op->before)->self == actor) op->doubtful = true;
+    }
+}
+
 void sk_clients_check(sk_clients *clients)
 {
     char problem[240] = "";

@@ -6,10 +6,12 @@
 #include "base/alloc.h"
 #include "protocol/causal/causal.h"
 #include "protocol/crdt/crdt.h"
+#include "sim/clients.h"
 #include "sim/computer.h"
 
 typedef struct look {
     const sk_machine *machine;
+    uint64_t life;
     uint64_t chunks; // of others' states, merged in this life
     bool busy;       // half way through a peer's state
 } look;
@@ -17,7 +19,7 @@ typedef struct look {
 struct sk_merging {
     sk_world *world;
     sk_vector wide[SK_VOTERS_MAX + 1];
-    uint64_t chunks[SK_VOTERS_MAX + 1], boots[SK_VOTERS_MAX + 1]; // as of the last look
+    uint64_t chunks[SK_VOTERS_MAX + 1], boots[SK_VOTERS_MAX + 1], lives[SK_VOTERS_MAX + 1]; // as of the last look
     uint32_t last[SK_VOTERS_MAX + 1];                             // sight
     sk_vector held[SK_VOTERS_MAX + 1];
     sk_sight *sights;
@@ -65,10 +67,10 @@ static bool look_at(const sk_computer *computer, look *out)
     const sk_replica *replica = sk_node_replica(computer->node, facts.id, &protocol);
     if (protocol == &sk_crdt) {
         const sk_crdt_replica *crdt = (const void *)replica;
-        *out = (look){.machine = crdt->machine, .chunks = crdt->counts.chunks_received, .busy = crdt->ask.peer != NULL};
+        *out = (look){.machine = crdt->machine, .life = crdt->life, .chunks = crdt->counts.chunks_received, .busy = crdt->ask.peer != NULL};
     } else {
         const sk_causal_replica *causal = (const void *)replica;
-        *out = (look){.machine = causal->machine, .busy = causal->loading};
+        *out = (look){.machine = causal->machine, .life = causal->life, .busy = causal->loading};
     }
     return true;
 }
@@ -86,6 +88,9 @@ void sk_merging_look(sk_merging *merging, const sk_computer *computer)
     sk_vector_join(&merging->wide[id], seen_of(&now));
     bool fresh = merging->boots[id] != computer->boots;
     bool merged = now.chunks != (fresh ? 0 : merging->chunks[id]);
+    if (!fresh && computer->amnesia && merging->lives[id] != now.life)
+        sk_clients_doubt_life(merging->world->clients, sk_actor_make(id, merging->lives[id]));
+    merging->lives[id] = now.life;
     merging->boots[id] = computer->boots;
     merging->chunks[id] = now.chunks;
     if (!merged) return;
