@@ -739,6 +739,7 @@ const sk_judge_counts *sk_clients_judged(const sk_clients *clients)
 
 void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
 {
+    for (uint32_t i = 0; i <= clients->count; i++) sk_session_lost(&clients->list[i].session, &clients->sessions);
     for (size_t i = 0; i < clients->history.count; i++) {
         sk_operation *op = &clients->history.list[i];
         bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING; // or the answer is on its way

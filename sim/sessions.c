@@ -57,6 +57,11 @@ bool sk_session_answered(sk_session *session, const sk_operation *op, sk_slice t
     return false;
 }
 
+void sk_session_lost(sk_session *session, uint32_t *sessions)
+{
+    if (session->token.size) begin(session, sessions);
+}
+
 // ---- Judging ----
 
 static void write_operation(const sk_operation *op, size_t index, const sk_keys *keys, sk_buffer *out)

@@ -25,6 +25,10 @@ bool sk_session_next(sk_session *session, sk_prng *prng, const sk_keys *keys, sk
 // An operation of this session has been answered; true: the session has moved.
 bool sk_session_answered(sk_session *session, const sk_operation *op, sk_slice text, uint32_t *sessions);
 
+// A disk has lost what only it had. Its node will close the life that made it, and then knows a token for that no more from one that
+// it can honour (docs/causal.md): who has a token begins anew.
+void sk_session_lost(sk_session *session, uint32_t *sessions);
+
 // The audit is over. False: `problem` (size bytes) says what is wrong.
 bool sk_sessions_check(const sk_history *history, const sk_keys *keys, const sk_swarm *swarm, char *problem, size_t size);
 
