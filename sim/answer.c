@@ -13,14 +13,31 @@ static bool begins(sk_slice text, const char *with)
 
 static void judge_error(sk_answer *out)
 {
-    static const char *const refused[] = {"CLUSTERDOWN", "ERR max number of clients", "BUSY", "TRYAGAIN",
+    static const char *const refused[] = {"ERR max number of clients", "BUSY", "TRYAGAIN",
                                           "LOADING"};
     out->kind = SK_ANSWER_ODD;
     if (begins(out->text, "UNKNOWN")) out->kind = SK_ANSWER_UNKNOWN;
     if (begins(out->text, "OOM")) out->kind = SK_ANSWER_FULL;
+    if (begins(out->text, "CLUSTERDOWN")) out->kind = SK_ANSWER_DOWN;
+    if (begins(out->text, "CLUSTERDOWN too many requests")) out->kind = SK_ANSWER_REFUSED; // it is its own load, not the others
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         if (begins(out->text, refused[i])) out->kind = SK_ANSWER_REFUSED;
     }
+}
+
+// Behind the line with the count; `*used` is that line's size.
+static int parse_items(sk_slice input, sk_answer *out, size_t *used)
+{
+    for (int64_t i = 0; i < out->number; i++) {
+        sk_answer item;
+        size_t size;
+        int complete = sk_answer_parse(sk_slice_make(input.data + *used, input.size - *used), &item, &size);
+        if (complete <= 0) return complete;
+        *used += size;
+    }
+    out->kind = SK_ANSWER_ARRAY;
+    out->text = sk_slice_make(input.data, *used);
+    return 1;
 }
 
 int sk_answer_parse(sk_slice input, sk_answer *out, size_t *used)
@@ -48,6 +65,8 @@ int sk_answer_parse(sk_slice input, sk_answer *out, size_t *used)
     case '_':
         out->kind = SK_ANSWER_NULL;
         return 1;
+    case '*':
+        return parse_items(input, out, used);
     case '$':
         break;
     default:
@@ -67,6 +86,7 @@ int sk_answer_parse(sk_slice input, sk_answer *out, size_t *used)
 
 static bool settle_read(const sk_answer *answer, sk_operation *operation)
 {
+    if (operation->kind == SK_OPERATION_SESSION_USE) return answer->kind == SK_ANSWER_OK;
     if (answer->kind != SK_ANSWER_NULL && answer->kind != SK_ANSWER_TEXT) return false;
     sk_slice text = answer->kind == SK_ANSWER_TEXT ? answer->text : (sk_slice){.data = (const uint8_t *)""};
     char digits[24] = "";
@@ -79,6 +99,8 @@ static bool settle_read(const sk_answer *answer, sk_operation *operation)
     case SK_OPERATION_COUNT:
         operation->result = strtoull(digits, NULL, 10);
         return true;
+    case SK_OPERATION_SESSION_TOKEN:
+        return text.size > 0;
     default:
         operation->result = text.size;
         operation->hash = sk_hash64(0, text.data, text.size);
@@ -101,22 +123,83 @@ static bool settle_write(const sk_answer *answer, sk_operation *operation)
     }
 }
 
+// Element or field: a letter and a number.
+static uint32_t cell_of(sk_slice text)
+{
+    return text.size == 2 && text.data[1] >= '0' && text.data[1] < '0' + SK_CELLS_MAX ? text.data[1] - '0' : SK_CELLS_MAX;
+}
+
+// A register's value or a counter's number.
+static uint64_t value_of(sk_slice text)
+{
+    char digits[24] = "";
+    memcpy(digits, text.data, text.size < sizeof digits ? text.size : sizeof digits - 1);
+    return digits[0] == 'v' ? strtoull(digits + 1, NULL, 10) : (uint64_t)strtoll(digits, NULL, 10);
+}
+
+// SMEMBERS, HGETALL: each element or field at most once.
+static bool settle_cells(const sk_answer *answer, sk_operation *operation)
+{
+    bool fields = operation->kind == SK_OPERATION_MERGE_FIELDS;
+    size_t at, used;
+    sk_answer head, item;
+    if (answer->kind != SK_ANSWER_ARRAY) return false;
+    at = (size_t)((const uint8_t *)memchr(answer->text.data, '\n', answer->text.size) - answer->text.data) + 1;
+    operation->result = 0;
+    while (at < answer->text.size) {
+        sk_answer_parse(sk_slice_make(answer->text.data + at, answer->text.size - at), &head, &used);
+        at += used;
+        uint32_t cell = cell_of(head.text);
+        if (head.kind != SK_ANSWER_TEXT || cell == SK_CELLS_MAX || operation->result & 1u << cell) return false;
+        operation->result |= 1u << cell;
+        if (!fields) continue;
+        if (at == answer->text.size) return false;
+        sk_answer_parse(sk_slice_make(answer->text.data + at, answer->text.size - at), &item, &used);
+        at += used;
+        if (item.kind != SK_ANSWER_TEXT) return false;
+        operation->cells[cell] = value_of(item.text);
+    }
+    return true;
+}
+
+static bool settle_merging(const sk_answer *answer, sk_operation *operation)
+{
+    switch (operation->kind) {
+    case SK_OPERATION_MERGE_SET:
+    case SK_OPERATION_MERGE_LEND:
+        return answer->kind == SK_ANSWER_OK;
+    case SK_OPERATION_MERGE_MEMBERS:
+    case SK_OPERATION_MERGE_FIELDS:
+        return settle_cells(answer, operation);
+    case SK_OPERATION_MERGE_GET:
+    case SK_OPERATION_MERGE_TOTAL:
+        if (answer->kind != SK_ANSWER_NULL && answer->kind != SK_ANSWER_TEXT) return false;
+        operation->result = answer->kind == SK_ANSWER_NULL ? 0 : value_of(answer->text);
+        return true;
+    default:
+        operation->result = (uint64_t)answer->number;
+        return answer->kind == SK_ANSWER_NUMBER;
+    }
+}
+
 bool sk_answer_settle(const sk_answer *answer, sk_operation *operation, char *problem, size_t size)
 {
-    if (operation->kind == SK_OPERATION_SPACE) { // refused more often than not, for good reasons
+    if (operation->kind == SK_OPERATION_SPACE || operation->kind == SK_OPERATION_FOUND) { // refused more often than not, for good reasons
         operation->outcome = answer->kind == SK_ANSWER_OK ? SK_OUTCOME_OK : SK_OUTCOME_UNKNOWN;
         return answer->kind == SK_ANSWER_OK || answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_UNKNOWN ||
-               answer->kind == SK_ANSWER_ODD;
+               answer->kind == SK_ANSWER_DOWN || answer->kind == SK_ANSWER_ODD;
     }
     bool read = sk_request_reads(operation->kind);
     operation->outcome = SK_OUTCOME_OK;
     bool fine = true;
-    if (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_FULL)
+    if (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_FULL || answer->kind == SK_ANSWER_DOWN)
         operation->outcome = SK_OUTCOME_FAILED;
     else if (answer->kind == SK_ANSWER_UNKNOWN)
         operation->outcome = read ? SK_OUTCOME_FAILED : SK_OUTCOME_UNKNOWN;
     else
-        fine = read ? settle_read(answer, operation) : settle_write(answer, operation);
+        fine = sk_request_merges(operation->kind) ? settle_merging(answer, operation)
+               : read                             ? settle_read(answer, operation)
+                                                  : settle_write(answer, operation);
     if (!fine)
         snprintf(problem, size, "an impossible answer (kind %d): %.*s", (int)answer->kind,
                  (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);

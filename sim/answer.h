@@ -10,6 +10,8 @@ enum sk_answer_kind {
     SK_ANSWER_NULL,
     SK_ANSWER_NUMBER,
     SK_ANSWER_TEXT,
+    SK_ANSWER_ARRAY,   // of texts: `text` is all of it, to be parsed item by item
+    SK_ANSWER_DOWN,    // an error that means: certainly not done, since too few others can be reached
     SK_ANSWER_REFUSED, // an error that means: certainly not done
     SK_ANSWER_FULL,    // likewise, because the space is full
     SK_ANSWER_UNKNOWN, // an error that means: may or may not be done

@@ -1,6 +1,7 @@
 #include "sim/atlas.h"
 
 #include "sim/computer.h"
+#include "sim/merging.h"
 
 // Is everything that `computer` held also held here, and on disk?
 static bool covers(const sk_computer *other, const sk_computer *computer)
@@ -16,7 +17,8 @@ static bool covers(const sk_computer *other, const sk_computer *computer)
         // A known leader: nobody stands in an epoch in which this one's vote may be forgotten.
         if (!facts.status.leader || facts.status.epoch < computer->held_epoch[facts.id]) return false;
     }
-    return true;
+    const sk_merging *merging = other->world->merging;
+    return !merging || sk_merging_covers(merging, other, computer->id);
 }
 
 bool sk_atlas_may_damage(const sk_world *world, const sk_computer *computer)
@@ -31,6 +33,7 @@ bool sk_atlas_may_damage(const sk_world *world, const sk_computer *computer)
 void sk_atlas_damaged(sk_computer *computer)
 {
     computer->damaged_boot = computer->boots + 1;
+    computer->amnesia++;
 }
 
 // Whole again: started since, and holding what the others hold.
@@ -48,6 +51,7 @@ void sk_atlas_look(sk_world *world)
                     facts.applied >= computer->held_last[facts.id] &&
                     facts.status.epoch >= computer->held_epoch[facts.id];
         }
+        if (whole && world->merging) whole = sk_merging_covers(world->merging, computer, id);
         if (whole) computer->damaged_boot = 0;
     }
 }

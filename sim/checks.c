@@ -6,6 +6,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "sim/computer.h"
+#include "sim/merging.h"
 
 enum { SPACES_MAX = 256 }; // ids; those of later ones are not looked at
 
@@ -213,6 +214,10 @@ static void look_at(sk_checks *checks, const sk_computer *computer, size_t index
     space_memory *memory = &checks->spaces[facts.id];
     check_order(checks, computer, &facts, look);
     note_reached(checks, &facts, look);
+    if (sk_protocol_find(facts.protocol)->mergeable) { // positions, epochs and who leads are its own affair
+        sk_trace_mix(&checks->world->trace, facts.status.epoch, facts.status.last, facts.applied);
+        return;
+    }
     if (facts.status.role == SK_ROLE_LEADER) {
         check_office(checks, computer, facts.id, &facts.status);
         if (facts.id == SK_SPACE_DEFAULT && facts.status.epoch >= checks->leader_epoch) {
@@ -236,6 +241,7 @@ void sk_checks_turn(sk_checks *checks, const sk_computer *computer)
 {
     size_t count = sk_node_space_count(computer->node);
     for (size_t i = 0; i < count; i++) look_at(checks, computer, i);
+    if (checks->world->merging) sk_merging_look(checks->world->merging, computer);
 #ifdef SK_VERIFY
     sk_node_check(computer->node);
 #endif
@@ -292,12 +298,12 @@ bool sk_checks_converged(sk_checks *checks, char *why, size_t size)
         }
         for (size_t i = 0; i < count; i++) {
             sk_space_facts facts = sk_node_space_facts(computer->node, i, true);
-            if (facts.id >= SPACES_MAX) continue;
+            if (facts.id >= SPACES_MAX || sk_protocol_find(facts.protocol)->mergeable) continue;
             if (!first[facts.id].name) first[facts.id] = facts;
             if (!same(&facts, &first[facts.id], id, why, size)) return false;
         }
     }
-    return true;
+    return !world->merging || sk_merging_converged(world->merging, why, size);
 }
 
 static void describe_peers(const sk_checks *checks, const sk_computer *computer, uint32_t space)
@@ -364,7 +370,7 @@ bool sk_checks_led(const sk_checks *checks, char *why, size_t size)
         size_t count = sk_computer_running(computer) ? sk_node_space_count(computer->node) : 0;
         for (size_t i = 0; i < count; i++) {
             sk_space_facts facts = sk_node_space_facts(computer->node, i, false);
-            if (facts.id >= SPACES_MAX) continue;
+            if (facts.id >= SPACES_MAX || sk_protocol_find(facts.protocol)->mergeable) continue;
             any = true;
             if (!spaces[facts.id]) spaces[facts.id] = LEADERLESS;
             if (facts.status.role != SK_ROLE_LEADER) continue;

@@ -8,6 +8,9 @@
 //   and snapshots
 //     came between: what is committed never changes
 //   - the node's own invariants (verify builds)
+//
+// Of a mergeable space only the last of these; at the end all nodes must have seen the same and show the same (sim/merging.h), and what
+// clients saw is judged by sim/merge_check.h.
 #ifndef SIM_CHECKS_H
 #define SIM_CHECKS_H
 

@@ -12,7 +12,10 @@
 #include "sim/chronicle.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
+#include "sim/merge_check.h"
+#include "sim/merging.h"
 #include "sim/request.h"
+#include "sim/sessions.h"
 #include "sim/workload.h"
 
 typedef struct client {
@@ -28,6 +31,7 @@ typedef struct client {
     size_t again;     // an operation of unknown outcome that it will ask for again, + 1; 0: none
     uint32_t failures; // in a row
     uint32_t burst;   // operations left of a burst without a thought in between
+    sk_session session;
 } client;
 
 struct sk_clients {
@@ -40,6 +44,7 @@ struct sk_clients {
     sk_history history;
     sk_keys keys;
     uint64_t answers[SK_OUTCOME_END]; // by outcome
+    uint32_t sessions;                // so far
     sk_judge_counts judged;
     client list[SK_SWARM_CLIENTS_MAX + 1];        // the last is the auditor
     uint32_t count;
@@ -58,14 +63,15 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
     clients->count = world->swarm.client_count;
     SK_ASSERT(clients->count <= SK_SWARM_CLIENTS_MAX);
     sk_connections_init(&clients->connections, world);
-    sk_keys_init(&clients->keys, world->swarm.keys);
+    sk_keys_init(&clients->keys, world->swarm.keys, world->swarm.mergeable);
+    if (world->swarm.mergeable) clients->stage = SK_CLIENTS_FOUND;
     for (uint32_t i = 0; i <= clients->count; i++) {
         client *one = &clients->list[i];
         one->id = i;
         one->own_key = UINT32_MAX;
         one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
         sk_ring_init(&one->waiting, sizeof(size_t));
-        if (i < clients->count) wake_at(clients, one, sk_prng_below(&clients->prng, SK_S));
+        if (i < clients->count || clients->stage == SK_CLIENTS_FOUND) wake_at(clients, one, sk_prng_below(&clients->prng, SK_S));
     }
     return clients;
 }
@@ -73,7 +79,10 @@ sk_clients *sk_clients_open(sk_world *world, sk_prng prng)
 void sk_clients_close(sk_clients *clients)
 {
     sk_connections_deinit(&clients->connections);
-    for (uint32_t i = 0; i <= clients->count; i++) sk_ring_deinit(&clients->list[i].waiting);
+    for (uint32_t i = 0; i <= clients->count; i++) {
+        sk_ring_deinit(&clients->list[i].waiting);
+        sk_session_deinit(&clients->list[i].session);
+    }
     sk_keys_deinit(&clients->keys);
     sk_history_deinit(&clients->history);
     sk_free(clients);
@@ -119,6 +128,10 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     op.end = SK_NEVER;
     op.outcome = SK_OUTCOME_PENDING;
     op.led = sk_checks_leader(clients->world->checks) == one->connection->to;
+    op.node = one->connection->to;
+    op.amnesia = clients->world->computers[op.node].amnesia;
+    op.quiet = clients->stage == SK_CLIENTS_AUDIT;
+    op.session = one->session.number;
     if (one->retry && op.kind == SK_OPERATION_APPEND) op = clients->history.list[one->retry - 1];
     size_t index = one->retry && op.outcome == SK_OUTCOME_UNKNOWN ? one->retry - 1
                                                                   : sk_history_add(&clients->history, op);
@@ -128,7 +141,14 @@ static void ask(sk_clients *clients, client *one, sk_operation op)
     sk_buffer bytes = {0};
     sk_keys_name(&clients->keys, op.key, name);
     sk_request_padding padding = padding_of(clients);
-    sk_request_write(&op, name, &padding, &bytes);
+    if (op.kind == SK_OPERATION_FOUND) snprintf(name, sizeof name, "%s", clients->world->swarm.protocol);
+    const char *argument = name;
+    if (op.kind == SK_OPERATION_SESSION_USE) {
+        sk_buffer_append_byte(&one->session.token, 0);
+        one->session.token.size--;
+        argument = (const char *)one->session.token.data;
+    }
+    sk_request_write(&op, argument, &padding, &bytes);
     sk_trace_mix(&clients->world->trace, SK_WORLD_CLIENT, one->id,
                  sk_hash64(op.connection, bytes.data, bytes.size));
     SK_TRACE(&clients->world->trace,
@@ -153,6 +173,7 @@ static bool connect(sk_clients *clients, client *one)
         return false;
     }
     one->connection = sk_connection_open(&clients->connections, one->id, to);
+    sk_session_connected(&one->session, &clients->sessions);
     return true;
 }
 
@@ -220,12 +241,18 @@ static sk_operation next_operation(sk_clients *clients, client *one)
     const bool *on = clients->world->swarm.fault;
     size_t again = one->again;
     one->again = 0;
-    if (!again || !on[SK_FAULT_CLIENT_RETRY])
+    bool session = again && sk_request_moves(clients->history.list[again - 1].kind);
+    if (!again || session || !on[SK_FAULT_CLIENT_RETRY])
         return sk_workload_next(&clients->keys, &clients->prng, &clients->world->swarm);
     sk_operation before = clients->history.list[again - 1];
     sk_world_count(clients->world, SK_FAULT_CLIENT_RETRY);
     // An element is the same element; a write of another kind would not be the same write, so it gets a value of its own.
-    sk_operation op = {.kind = before.kind, .key = before.key, .expect = before.expect, .length = before.length};
+    sk_operation op = {.kind = before.kind,
+                       .key = before.key,
+                       .expect = before.expect,
+                       .length = before.length,
+                       .cell = before.cell,
+                       .amount = before.amount};
     if (op.kind == SK_OPERATION_ADD) op.value = before.value;
     if (op.kind == SK_OPERATION_LEND) op = (sk_operation){.kind = SK_OPERATION_GET, .key = before.key};
     return op;
@@ -236,6 +263,13 @@ static void work(sk_clients *clients, client *one)
     sk_world *world = clients->world;
     uint32_t depth = (uint32_t)sk_prng_between(&clients->prng, 1, world->swarm.pipeline_max);
     if (one->waiting.count >= depth) return;
+    sk_operation about;
+    bool sessions = world->swarm.weights[SK_WORKLOADS_SESSION] && !one->waiting.count;
+    if (one->session.asked || one->session.moves) return;
+    if (sessions && sk_session_next(&one->session, &clients->prng, &clients->keys, &about)) {
+        ask(clients, one, about);
+        return;
+    }
     if (world->swarm.operations_end && clients->history.count >= world->swarm.operations_max) return;
     if (depth > 1) sk_world_count(world, SK_FAULT_CLIENT_PIPELINE);
     sk_request_padding padding = padding_of(clients);
@@ -257,8 +291,16 @@ static void work(sk_clients *clients, client *one)
 static void prove(sk_clients *clients, client *one)
 {
     if (one->waiting.count || one->proved || one->id == clients->count) return;
-    if (one->own_key == UINT32_MAX) one->own_key = sk_keys_add(&clients->keys, SK_KEY_REGISTER);
-    ask(clients, one, (sk_operation){.kind = SK_OPERATION_SET, .key = one->own_key});
+    bool mergeable = clients->world->swarm.mergeable;
+    if (one->own_key == UINT32_MAX)
+        one->own_key = sk_keys_add(&clients->keys, mergeable ? SK_KEY_MERGE_REGISTER : SK_KEY_REGISTER);
+    ask(clients, one, (sk_operation){.kind = mergeable ? SK_OPERATION_MERGE_SET : SK_OPERATION_SET, .key = one->own_key});
+}
+
+static void found(sk_clients *clients, client *one)
+{
+    if (one->waiting.count || one->proved || one->id != clients->count) return;
+    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND, .key = clients->keys.spaces});
 }
 
 static void audit(sk_clients *clients, client *one)
@@ -280,6 +322,10 @@ static void on_client(sk_clients *clients, client *one)
             one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
     }
     misbehave(clients, one);
+    if (one->session.moves && one->connection && !one->waiting.count) {
+        leave(clients, one, true);
+        one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+    }
     if (!one->connection && !connect(clients, one)) {
         wake_at(clients, one, world->now + 20 * SK_MS);
         return;
@@ -293,6 +339,9 @@ static void on_client(sk_clients *clients, client *one)
         break;
     case SK_CLIENTS_AUDIT:
         audit(clients, one);
+        break;
+    case SK_CLIENTS_FOUND:
+        found(clients, one);
         break;
     }
     wake_at(clients, one, world->now + (one->waiting.count ? time_limit(clients) / 4 : 50 * SK_MS) + 1);
@@ -315,7 +364,8 @@ static void count_answer(sk_clients *clients, const sk_operation *op, const sk_a
 static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer *answer)
 {
     enum sk_plant plant = clients->world->plant;
-    if (plant == SK_PLANT_PHANTOM_ACK && answer->kind == SK_ANSWER_REFUSED && op->kind == SK_OPERATION_SET)
+    if (plant == SK_PLANT_PHANTOM_ACK && (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_DOWN) &&
+        op->kind == SK_OPERATION_SET)
         *answer = (sk_answer){.kind = SK_ANSWER_OK};
     const sk_key *about = &clients->keys.list[op->key];
     if (plant == SK_PLANT_STALE_READ && op->kind == SK_OPERATION_LIST && answer->kind == SK_ANSWER_TEXT &&
@@ -347,7 +397,7 @@ static void note_reached(sk_clients *clients, const client *one, const sk_operat
 {
     sk_world *world = clients->world;
     if (answer->kind == SK_ANSWER_UNKNOWN) sk_world_reach(world, SK_SOMETIMES_UNKNOWN_ANSWERED);
-    if (answer->kind == SK_ANSWER_REFUSED) sk_world_reach(world, SK_SOMETIMES_CLUSTERDOWN_ANSWERED);
+    if (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_DOWN) sk_world_reach(world, SK_SOMETIMES_CLUSTERDOWN_ANSWERED);
     if (answer->kind == SK_ANSWER_FULL) sk_world_reach(world, SK_SOMETIMES_SPACE_FULL);
     bool deposed = op->led && one->connection && sk_checks_leader(world->checks) != one->connection->to;
     bool read = sk_request_reads(op->kind);
@@ -363,6 +413,7 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
 {
     bool fine = op->outcome == SK_OUTCOME_OK;
     if (clients->stage == SK_CLIENTS_PROVE && op->key == one->own_key && fine) one->proved = true;
+    if (clients->stage == SK_CLIENTS_FOUND && fine) one->proved = true;
     if (clients->stage == SK_CLIENTS_AUDIT && one->id == clients->count && fine && op->key == one->audited)
         one->audited++;
     sk_world *world = clients->world;
@@ -382,11 +433,25 @@ static void chronicle_answer(const sk_clients *clients, const client *one, const
                         (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
 }
 
+// A mergeable space asks nobody: a node that nothing was wrong with has no reason not to answer.
+static void check_available(sk_clients *clients, size_t index, const sk_answer *answer)
+{
+    const sk_operation *op = &clients->history.list[index];
+    const sk_computer *computer = &clients->world->computers[op->node];
+    if (!sk_request_merges(op->kind) || (answer->kind != SK_ANSWER_DOWN && answer->kind != SK_ANSWER_UNKNOWN)) return;
+    bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
+    // A write waits for its node's disk, and may wait long for a slow one that has much to do.
+    bool disk = answer->kind == SK_ANSWER_UNKNOWN && sim_disk_under_way(computer->platter);
+    if (!steady || disk || sk_merging_halted(computer)) return;
+    sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
+                  index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
+}
+
 static void on_answer(sk_clients *clients, client *one, sk_answer answer)
 {
     sk_world *world = clients->world;
     if (!one->waiting.count) {
-        if (answer.kind == SK_ANSWER_REFUSED) return; // too many clients, said before anything was asked
+        if (answer.kind == SK_ANSWER_REFUSED || answer.kind == SK_ANSWER_DOWN) return; // too many clients, said before anything was asked
         sk_world_fail(world, SK_VERDICT_WRONG, "client %" PRIu32 " got an answer that it did not ask for",
                       one->id);
         return;
@@ -412,7 +477,9 @@ static void on_answer(sk_clients *clients, client *one, sk_answer answer)
     if (op->outcome == SK_OUTCOME_OK) count_answer(clients, op, &answer);
     clients->answers[op->outcome]++;
     if (op->outcome == SK_OUTCOME_UNKNOWN) one->again = index + 1;
+    if (sk_session_answered(&one->session, op, answer.text, &clients->sessions)) sk_world_reach(world, SK_SOMETIMES_SESSION_MOVED);
     note_reached(clients, one, op, &answer);
+    check_available(clients, index, &answer);
     if (op->outcome == SK_OUTCOME_FAILED && answer.kind == SK_ANSWER_FULL && op->key == one->own_key)
         one->proved = true; // a space that is full says so at once: that is an answer
     finished(clients, one, op);
@@ -446,9 +513,30 @@ static void on_reply(sk_clients *clients, const sk_parcel *parcel)
     one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, clients->world->computer_count);
 }
 
+// Sights of the node for what its client waits for: from when it has not run yet (`after` false), or from when its reply may have left.
+static void note_sights(sk_clients *clients, const sk_connection *connection, bool after)
+{
+    const sk_computer *computer = &clients->world->computers[connection->to];
+    const client *one = &clients->list[connection->client];
+    if (!clients->world->merging || one->connection != connection || !computer->node || !one->waiting.count) return;
+    uint32_t sight = sk_merging_sight(clients->world->merging, computer);
+    bool alone = after && sk_merging_alone(clients->world->merging, computer);
+    for (size_t i = 0; i < one->waiting.count; i++) {
+        sk_operation *op = &clients->history.list[*(size_t *)sk_ring_at(&one->waiting, i)];
+        if (after) {
+            op->after = op->before ? sight : 0;
+            op->wall_max_ms = clients->world->wall_ms_max;
+            if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
+        } else if (!op->before) {
+            op->before = sight;
+        }
+    }
+}
+
 static void on_request(sk_clients *clients, const sk_parcel *parcel)
 {
     sk_connection *connection = sk_connection_find(&clients->connections, parcel->connection);
+    if (connection) note_sights(clients, connection, false);
     if (connection) sk_connection_arrive(&clients->connections, connection, parcel);
 }
 
@@ -469,6 +557,7 @@ static void take_output(sk_clients *clients, sk_connection *connection, sk_buffe
 void sk_clients_output(sk_clients *clients, void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
+    note_sights(clients, connection, true);
     if (connection->waiting || !out->size) return; // the slow reader comes when it comes
     bool slow = !clients->calm && clients->world->swarm.fault[SK_FAULT_CLIENT_SLOW_READ] &&
                 sk_prng_chance(&clients->prng, 1, 10);
@@ -494,6 +583,7 @@ static void on_slow_read(sk_clients *clients, uint64_t number)
     sk_buffer *out = connection->waiting;
     connection->waiting = NULL;
     sk_computer_input(computer);
+    note_sights(clients, connection, true);
     if (out->size) take_output(clients, connection, out, out->size);
     sk_node_client_drained(computer->node, connection->side);
 }
@@ -502,6 +592,7 @@ void sk_clients_node_closes(sk_clients *clients, void *handle, sk_buffer *out)
 {
     sk_connection *connection = handle;
     SK_ASSERT(connection->node_open);
+    note_sights(clients, connection, true);
     connection->node_open = false;
     connection->refused = true;
     connection->side = NULL;
@@ -586,6 +677,7 @@ void sk_clients_stage_set(sk_clients *clients, enum sk_clients_stage stage)
         one->audited = 0;
         one->retry = one->again = 0;
         if (stage == SK_CLIENTS_AUDIT && i < clients->count) continue;
+        if (stage == SK_CLIENTS_WORK && clients->world->swarm.mergeable && i == clients->count) continue;
         wake_at(clients, one, clients->world->now + 1 + i);
     }
 }
@@ -595,6 +687,7 @@ bool sk_clients_stage_done(const sk_clients *clients)
     if (clients->stage == SK_CLIENTS_AUDIT)
         return clients->list[clients->count].audited >= clients->keys.count;
     if (clients->stage == SK_CLIENTS_WORK) return true;
+    if (clients->stage == SK_CLIENTS_FOUND) return true; // it is the nodes that tell
     for (uint32_t i = 0; i < clients->count; i++) {
         if (!clients->list[i].proved) return false;
     }
@@ -607,6 +700,10 @@ void sk_clients_describe(const sk_clients *clients, char *out, size_t size)
     if (clients->stage == SK_CLIENTS_AUDIT) {
         snprintf(out, size, "the audit has read %" PRIu32 " of %" PRIu32 " keys",
                  clients->list[clients->count].audited, clients->keys.count);
+        return;
+    }
+    if (clients->stage == SK_CLIENTS_FOUND) {
+        snprintf(out, size, "nobody creates the space");
         return;
     }
     for (uint32_t i = 0; i < clients->count; i++) {
@@ -640,11 +737,38 @@ const sk_judge_counts *sk_clients_judged(const sk_clients *clients)
     return &clients->judged;
 }
 
+void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
+{
+    for (uint32_t i = 0; i <= clients->count; i++) sk_session_lost(&clients->list[i].session, &clients->sessions);
+    for (size_t i = 0; i < clients->history.count; i++) {
+        sk_operation *op = &clients->history.list[i];
+        bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING; // or the answer is on its way
+        if (op->node != id || !answered || op->end < since || !sk_request_merges(op->kind) || !op->after) continue;
+        const sk_sight *after = sk_merging_sight_at(clients->world->merging, op->after);
+        sk_dot last = {.actor = after->self, .counter = sk_vector_get(&after->seen, after->self)};
+        if (!last.counter || !sk_merging_is_elsewhere(clients->world->merging, id, last)) op->doubtful = true;
+    }
+}
+
+void sk_clients_doubt_life(sk_clients *clients, uint64_t actor)
+{
+    for (size_t i = 0; i < clients->history.count; i++) {
+        sk_operation *op = &clients->history.list[i];
+        if (op->before && sk_merging_sight_at(clients->world->merging, op->before)->self == actor) op->doubtful = true;
+    }
+}
+
 void sk_clients_check(sk_clients *clients)
 {
     char problem[240] = "";
     for (uint32_t i = 0; i < clients->keys.count; i++) {
-        if (!sk_judge(&clients->history, &clients->keys, i, &clients->world->swarm, &clients->judged, problem, sizeof problem))
-            sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
+        bool fine = clients->keys.list[i].kind >= SK_KEY_MERGE_REGISTER
+                        ? sk_merge_check(&clients->history, &clients->keys, i, clients->world->merging, &clients->judged, problem,
+                                         sizeof problem)
+                        : sk_judge(&clients->history, &clients->keys, i, &clients->world->swarm, &clients->judged, problem,
+                                   sizeof problem);
+        if (!fine) sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
     }
+    if (!sk_sessions_check(&clients->history, &clients->keys, &clients->world->swarm, problem, sizeof problem))
+        sk_world_fail(clients->world, SK_VERDICT_WRONG, "%s", problem);
 }

@@ -15,6 +15,7 @@ enum sk_clients_stage {
     SK_CLIENTS_WORK,  // until told otherwise
     SK_CLIENTS_PROVE, // finish what is under way; one write each must succeed
     SK_CLIENTS_AUDIT, // the auditor reads all keys
+    SK_CLIENTS_FOUND, // before all else, where there is a mergeable space: the auditor creates it, the others wait
 };
 
 sk_clients *sk_clients_open(sk_world *world, sk_prng prng);
@@ -33,6 +34,12 @@ bool sk_clients_acknowledged_since(const sk_clients *clients, sk_ns start);
 const sk_judge_counts *sk_clients_judged(const sk_clients *clients);
 
 void sk_clients_event(sk_clients *clients, const sk_heap_event *event); // CLIENT, REQUEST, REPLY, SLOW_READ
+
+// The disk of this node loses what came after `since`; its process is about to die. What nobody else has of it may be lost.
+void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since);
+
+// A node whose disk had lost something has given up this life: what it wrote in it may be lost (docs/crdt.md).
+void sk_clients_doubt_life(sk_clients *clients, uint64_t actor);
 
 // What the node's host operations lead to.
 void sk_clients_output(sk_clients *clients, void *handle, sk_buffer *out);

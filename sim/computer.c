@@ -7,6 +7,7 @@
 #include "sim/checks.h"
 #include "sim/chronicle.h"
 #include "sim/clients.h"
+#include "sim/merging.h"
 #include "sim/network.h"
 #include "sim/trace_tla.h"
 
@@ -36,6 +37,16 @@ static sk_ns world_at(const sk_computer *computer, sk_ns local)
     sk_ns guess = now + (sk_ns)((int64_t)span * 1000 / (1000 + computer->drift_ppm / 1000));
     while (local_at(computer, guess) < local) guess += 1 + (local - local_at(computer, guess)) / 2;
     return guess;
+}
+
+uint64_t sk_computer_wall_ms(const sk_computer *computer)
+{
+    return (uint64_t)((int64_t)(wall_2024_ms + computer->world->now / SK_MS) + computer->wall_offset_ms);
+}
+
+void sk_computer_trouble(sk_computer *computer, sk_ns until)
+{
+    if (until > computer->trouble_until) computer->trouble_until = until;
 }
 
 // ---- Turns ----
@@ -192,7 +203,9 @@ static uint64_t host_wall_ms(sk_node_host *host)
     sk_computer *computer = computer_of(host);
     computer->wall_odd = !computer->wall_odd;
     int64_t strobe = computer->wall_odd ? computer->wall_strobe_ms : 0;
-    return (uint64_t)(strobe + (int64_t)(wall_2024_ms + computer->world->now / SK_MS) + computer->wall_offset_ms);
+    uint64_t wall_ms = (uint64_t)(strobe + (int64_t)sk_computer_wall_ms(computer));
+    if (wall_ms > computer->world->wall_ms_max) computer->world->wall_ms_max = wall_ms;
+    return wall_ms;
 }
 
 static size_t host_memory_rss(sk_node_host *host)
@@ -361,7 +374,16 @@ void sk_computer_start(sk_computer *computer)
                           sk_node_identity(computer->node)->boot);
         sk_chronicle_look(world->chronicle, computer);
     }
+    uint64_t boot = sk_node_identity(computer->node)->boot;
+    if (boot < computer->restored_boot) { // its peers refuse it, and say so: whoever put the backup back starts it again
+        sk_computer_kill(computer, false);
+        sk_computer_restart_at(computer, world->now + SK_MS);
+        return;
+    }
+    if (computer->restored_boot) sk_world_reach(world, SK_SOMETIMES_RESTORED);
+    computer->restored_boot = 0;
     computer->paused = computer->stopping = false;
+    computer->steady_since = world->now;
     computer->turn_at = computer->disk_at = SK_NEVER;
     turn_by(computer, world->now + sim_disk_run_cost(computer->platter));
     watch_disk(computer);
@@ -375,6 +397,7 @@ void sk_computer_start(sk_computer *computer)
 
 void sk_computer_note_held(sk_computer *computer)
 {
+    if (computer->world->merging) sk_merging_note_held(computer->world->merging, computer->id);
     size_t count = sk_node_space_count(computer->node);
     for (size_t i = 0; i < count; i++) {
         sk_space_facts facts = sk_node_space_facts(computer->node, i, false);
@@ -438,6 +461,7 @@ void sk_computer_resume(sk_computer *computer)
 {
     if (!computer->node || !computer->paused) return;
     computer->paused = false;
+    computer->steady_since = computer->world->now;
     SK_TRACE(&computer->world->trace, "node %" PRIu32 " runs again", computer->id);
     if (computer->world->chronicle)
         sk_chronicle_node(computer->world->chronicle, computer->id, SK_TOPIC_LIFE, "runs again");
@@ -446,4 +470,12 @@ void sk_computer_resume(sk_computer *computer)
     watch_disk(computer);
     sk_network_resumed(computer->world->network, computer->id);
     sk_clients_resumed(computer->world->clients, computer->id);
+}
+
+void sk_computer_warp(sk_computer *computer, sk_ns length, bool wall)
+{
+    computer->boot_offset += length;
+    if (wall) computer->wall_offset_ms += (int64_t)(length / SK_MS);
+    computer->steady_since = computer->world->now;
+    if (sk_computer_running(computer)) sk_computer_input(computer);
 }

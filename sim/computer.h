@@ -18,6 +18,12 @@ void sk_computer_gather(sk_computer *computer);    // counts of its disk's fault
 bool sk_computer_up(const sk_computer *computer);      // a process runs
 bool sk_computer_running(const sk_computer *computer); // and is not paused
 
+uint64_t sk_computer_wall_ms(const sk_computer *computer); // its wall clock, as far as it does not strobe
+// Something keeps it from answering soon, until then: the check of availability leaves it alone.
+void sk_computer_trouble(sk_computer *computer, sk_ns until);
+// Its clocks have gone on, as those of a machine that slept.
+void sk_computer_warp(sk_computer *computer, sk_ns length, bool wall);
+
 // Before any input: tells the node the time. After it: a turn follows soon.
 void sk_computer_input(sk_computer *computer);
 void sk_computer_turn(sk_computer *computer);

@@ -19,6 +19,7 @@ enum sk_fault_class {
     SK_CLASS_RECEIVE_OMISSION, // ... or that it should receive
     SK_CLASS_WALL,             // clocks that nothing may depend on
     SK_CLASS_CLIENT,
+    SK_CLASS_LOSS,             // what only a mergeable space has to bear: weeks of absence, a disk of some time ago
     SK_CLASS_END
 };
 
@@ -108,7 +109,9 @@ enum sk_fault_domain { SK_DOMAIN_NETWORK, SK_DOMAIN_DISK, SK_DOMAIN_PROCESS, SK_
     X(CLIENT_HUGE, "client-huge-value", CLIENT, CLIENT, RATE)                                                \
     X(CLIENT_HOT_KEY, "client-hot-key", CLIENT, CLIENT, RATE)                                                \
     X(CLIENT_BURST, "client-idle-burst", CLIENT, CLIENT, RATE)                                               \
-    X(CLIENT_DRIBBLE, "client-byte-dribble", CLIENT, CLIENT, RATE)
+    X(CLIENT_DRIBBLE, "client-byte-dribble", CLIENT, CLIENT, RATE)                                           \
+    X(ASLEEP, "asleep-for-weeks", PROCESS, LOSS, STRIKE)                                                     \
+    X(RESTORE, "backup-restored", PROCESS, LOSS, STRIKE)
 
 enum sk_fault {
 #define X(name, text, domain, class, when) SK_FAULT_##name,

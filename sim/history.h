@@ -31,10 +31,30 @@ enum sk_operation_kind {
     SK_OPERATION_MEMBERS, // GET of them
     SK_OPERATION_LEND,    // SET with PX: once a key
     SK_OPERATION_SPACE,   // SPACE CREATE or DROP: whatever it comes to, no key may be lost by it
+    SK_OPERATION_SESSION_TOKEN, // sim/sessions.h
+    SK_OPERATION_SESSION_USE,
+    // In a mergeable space (sim/merge_check.h):
+    SK_OPERATION_FOUND,         // SPACE CREATE of it
+    SK_OPERATION_MERGE_SET,     // SET
+    SK_OPERATION_MERGE_LEND,    // SET with PX
+    SK_OPERATION_MERGE_EXPIRE,  // PEXPIRE
+    SK_OPERATION_MERGE_DEL,     // DEL
+    SK_OPERATION_MERGE_GET,     // GET of a register
+    SK_OPERATION_MERGE_COUNT,   // INCR, DECR, INCRBY, DECRBY
+    SK_OPERATION_MERGE_TOTAL,   // GET of a counter
+    SK_OPERATION_MERGE_ADD,     // SADD
+    SK_OPERATION_MERGE_REMOVE,  // SREM
+    SK_OPERATION_MERGE_MEMBERS, // SMEMBERS
+    SK_OPERATION_MERGE_HSET,    // HSET
+    SK_OPERATION_MERGE_HDEL,    // HDEL
+    SK_OPERATION_MERGE_HCOUNT,  // HINCRBY
+    SK_OPERATION_MERGE_FIELDS,  // HGETALL
     SK_OPERATION_END
 };
 
 enum sk_outcome { SK_OUTCOME_PENDING, SK_OUTCOME_OK, SK_OUTCOME_FAILED, SK_OUTCOME_UNKNOWN, SK_OUTCOME_END };
+
+enum { SK_CELLS_MAX = 8 }; // of a key of a mergeable space: elements, or fields
 
 typedef struct sk_operation {
     enum sk_operation_kind kind;
@@ -49,6 +69,17 @@ typedef struct sk_operation {
     uint64_t hash;    // LIST, MEMBERS: of what was read
     sk_ns length;     // LEND: the time to live asked for
     sk_ns start, end; // end: SK_NEVER unless OK or FAILED
+    // In a mergeable space:
+    uint32_t node;           // it was asked
+    uint32_t session;        // sim/sessions.h
+    uint32_t cell;           // element or field
+    int64_t amount;          // of a count
+    uint32_t before, after;  // sights of the node (sim/merging.h): before it ran, when its reply left; 0: none
+    uint32_t amnesia;        // how often the node's disk had lost something before
+    bool quiet;              // the audit's: all has been healed, and every node has seen the same
+    uint64_t wall_max_ms;    // the greatest that any clock had shown when its reply left
+    bool doubtful;           // acknowledged, but its node's disk was lost before anybody else had it
+    uint64_t cells[SK_CELLS_MAX]; // HGETALL: values by field (`result`: those that are there, as bits; so for SMEMBERS)
 } sk_operation;
 
 typedef struct sk_history {

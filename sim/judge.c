@@ -181,6 +181,12 @@ static bool check_kind(const sk_history *history, const sk_keys *keys, uint32_t 
         return sk_history_check_set(history, index, sk_buffer_slice(&key->longest), problem, size);
     case SK_KEY_LEASE:
         return sk_history_check_lease(history, index, swarm->drift_ppm_max, problem, size);
+    case SK_KEY_MERGE_REGISTER: // sim/merge_check.h
+    case SK_KEY_MERGE_COUNTER:
+    case SK_KEY_MERGE_SET:
+    case SK_KEY_MERGE_MAP:
+    case SK_KEY_MERGE_LEASE:
+    case SK_KEY_MERGE_SESSION:
     case SK_KEY_KIND_END:
         break;
     }

@@ -6,11 +6,14 @@
 #include "base/bytes.h"
 #include "sim/history.h"
 
-enum sk_key_kind { SK_KEY_REGISTER, SK_KEY_COUNTER, SK_KEY_LIST, SK_KEY_SET, SK_KEY_LEASE, SK_KEY_SPACES, SK_KEY_KIND_END };
+enum sk_key_kind { SK_KEY_REGISTER, SK_KEY_COUNTER, SK_KEY_LIST, SK_KEY_SET, SK_KEY_LEASE, SK_KEY_SPACES,
+    // Of a mergeable space, in the order of their workloads
+    SK_KEY_MERGE_REGISTER, SK_KEY_MERGE_COUNTER, SK_KEY_MERGE_SET, SK_KEY_MERGE_MAP, SK_KEY_MERGE_LEASE, SK_KEY_MERGE_SESSION, SK_KEY_KIND_END };
 
 enum {
     SK_KEYS_MAX = 8,         // of a kind in use at a time
     SK_KEYS_TOKENS_MAX = 100, // of a list or set: then another key takes its place
+    SK_KEYS_MERGE_WRITES_MAX = 80, // to a key of a mergeable space: then another one takes its place
     SK_KEYS_LEASES_MAX = 60, // in a run; each is lent once
     SK_KEY_NAME_MAX = 16,
 };
@@ -30,7 +33,8 @@ typedef struct sk_keys {
     uint32_t spaces; // stands for all spaces: a key that is never there
 } sk_keys;
 
-void sk_keys_init(sk_keys *keys, uint32_t slots); // so many of each kind but leases
+// So many of each kind but leases; those of a mergeable space, or the others.
+void sk_keys_init(sk_keys *keys, uint32_t slots, bool mergeable);
 void sk_keys_deinit(sk_keys *keys);
 uint32_t sk_keys_add(sk_keys *keys, enum sk_key_kind kind); // its number
 // The list or set in this slot: a fresh one when the one before is long enough.

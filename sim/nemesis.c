@@ -22,6 +22,7 @@ sk_nemesis *sk_nemesis_open(sk_world *world, sk_prng prng)
 void sk_nemesis_close(sk_nemesis *nemesis)
 {
     if (nemesis->older) sim_disk_close(nemesis->older);
+    if (nemesis->backup.disk) sim_disk_close(nemesis->backup.disk);
     sk_free(nemesis);
 }
 
@@ -46,6 +47,8 @@ sk_node_id sk_nemesis_leader_or_some(sk_nemesis *nemesis)
 void sk_nemesis_mend_later(sk_nemesis *nemesis, enum sk_fault fault, uint32_t argument, uint64_t token,
                        sk_ns wait)
 {
+    bool slows = sk_fault_domain_of(fault) == SK_DOMAIN_DISK || fault == SK_FAULT_SLOW_CPU || fault == SK_FAULT_STOP_CLEAN;
+    if (slows) sk_computer_trouble(&nemesis->world->computers[argument], nemesis->world->now + wait + 12 * SK_S); // a sync that began slow ends slow
     sk_world_push(nemesis->world, nemesis->world->now + wait, SK_WORLD_MEND, fault, argument, token, NULL);
 }
 
@@ -96,6 +99,7 @@ static void on_fault(sk_nemesis *nemesis)
                           .looked = nemesis->prng};
     sk_atlas_look(world);
     sk_nemesis_forget_disk(nemesis);
+    sk_nemesis_back_up(nemesis);
     uint32_t allowed = 0;
     for (int i = 0; i < SK_FAULT_END; i++) allowed += strikes(world, i);
     for (int tries = 0; allowed && tries < SK_PLAN_TRIES_MAX; tries++) {
@@ -119,6 +123,7 @@ static void on_planned(sk_nemesis *nemesis, const sk_plan_fault *planned)
     nemesis->prng = planned->looked;
     sk_atlas_look(nemesis->world);
     sk_nemesis_forget_disk(nemesis);
+    sk_nemesis_back_up(nemesis);
     for (uint32_t i = 0; i < planned->try_count; i++) {
         if (!nemesis->world->swarm.fault[planned->tries[i].fault]) continue;
         nemesis->prng = planned->tries[i].prng;
@@ -157,6 +162,10 @@ static void on_mend(sk_nemesis *nemesis, enum sk_fault fault, uint32_t argument,
     if (fault == SK_FAULT_NET_SLOW_LINK || fault == SK_FAULT_NET_BANDWIDTH || fault == SK_FAULT_NET_CAPACITY ||
         fault == SK_FAULT_NET_MTU || fault == SK_FAULT_NET_BY_KIND) {
         sk_nemesis_mend_way(nemesis, fault, argument / 256, argument % 256);
+        return;
+    }
+    if (fault == SK_FAULT_ASLEEP) {
+        sk_nemesis_awake(nemesis, argument);
         return;
     }
     if (fault >= SK_FAULT_NET_ISOLATE && fault <= SK_FAULT_NET_ONE_WAY) {
@@ -212,12 +221,25 @@ static bool is_halted(const sk_computer *computer)
     return false;
 }
 
+// What failed just before has its answer only now.
+void sk_nemesis_tend(sk_nemesis *nemesis)
+{
+    sk_world *world = nemesis->world;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        sk_computer *computer = &world->computers[id];
+        if (!computer->node || !is_halted(computer)) continue;
+        sk_nemesis_kill(nemesis, computer, false);
+        world->up_at = 0;
+    }
+}
+
 void sk_nemesis_heal(sk_nemesis *nemesis)
 {
     sk_world *world = nemesis->world;
     world->healed = true;
     sk_nemesis_storm(nemesis, false);
     sk_network_heal(world->network);
+    nemesis->asleep = 0;
     for (sk_node_id id = 1; id <= world->computer_count; id++) {
         sk_computer *computer = &world->computers[id];
         mend_disk(nemesis, computer);

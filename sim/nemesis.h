@@ -15,6 +15,7 @@ sk_nemesis *sk_nemesis_open(sk_world *world, sk_prng prng);
 void sk_nemesis_close(sk_nemesis *nemesis);
 void sk_nemesis_storm(sk_nemesis *nemesis, bool storm); // a phase begins
 void sk_nemesis_heal(sk_nemesis *nemesis);              // for good: all faults end, all computers start
+void sk_nemesis_tend(sk_nemesis *nemesis);              // healed: starts again who gave up its log since
 void sk_nemesis_event(sk_nemesis *nemesis, const sk_heap_event *event); // FAULT, MEND
 // A process has just started: a crash loop goes on.
 void sk_nemesis_started(sk_nemesis *nemesis, sk_computer *computer);

@@ -91,9 +91,12 @@ bool sk_nemesis_strike_disk(sk_nemesis *nemesis, enum sk_fault fault)
         knobs->sync_min = knobs->sync_max = sk_prng_between(&nemesis->prng, 100 * SK_MS, 10 * SK_S);
         sk_nemesis_mend_later(nemesis, fault, computer->id, 0, sk_nemesis_hold(nemesis));
         return true;
-    case SK_FAULT_DISK_STALL:
-        sim_disk_stall(computer->platter, world->now + 100 * SK_MS + sk_nemesis_hold(nemesis));
+    case SK_FAULT_DISK_STALL: {
+        sk_ns until = world->now + 100 * SK_MS + sk_nemesis_hold(nemesis);
+        sim_disk_stall(computer->platter, until);
+        sk_computer_trouble(computer, until + 2 * SK_S);
         return true;
+    }
     case SK_FAULT_DISK_WRITE_ERROR:
         return fail_requests(nemesis, fault, computer, BIT(WRITE), SK_EIO);
     case SK_FAULT_DISK_SYNC_ERROR:

@@ -5,6 +5,14 @@
 
 #include "sim/nemesis.h"
 
+// A copy of a computer's disk, as a backup would have it, and how the quorum spaces stood.
+typedef struct sk_nemesis_backup {
+    sim_disk *disk; // NULL: none
+    sk_node_id of;
+    sk_ns taken;
+    uint64_t last[2], epoch[2];
+} sk_nemesis_backup;
+
 struct sk_nemesis {
     sk_world *world;
     sk_prng prng;
@@ -17,6 +25,8 @@ struct sk_nemesis {
     sim_disk_config knobs; // as drawn, to come back to
     uint32_t stopped;      // crash-stop: ended for good
     bool storm;
+    uint32_t asleep;  // bits by id: nodes that are away for weeks
+    sk_nemesis_backup backup;
     sim_disk *older; // planted bug: what a computer's disk held some time ago
     sk_node_id older_of;
 };
@@ -38,5 +48,10 @@ void sk_nemesis_flap(sk_nemesis *nemesis);    // the flapping one goes on
 // does not run, or may not die.
 bool sk_nemesis_kill(sk_nemesis *nemesis, sk_computer *computer, bool power);
 void sk_nemesis_forget_disk(sk_nemesis *nemesis); // a planted bug
+
+// nemesis_loss.c: what only mergeable spaces must bear.
+bool sk_nemesis_strike_loss(sk_nemesis *nemesis, enum sk_fault fault);
+void sk_nemesis_back_up(sk_nemesis *nemesis); // takes a backup, if it is time for one
+void sk_nemesis_awake(sk_nemesis *nemesis, sk_node_id id);
 
 #endif

@@ -1,6 +1,7 @@
 // Faults of processes and clocks (see sim/nemesis.h).
 #include "sim/nemesis_private.h"
 
+#include "sim/clients.h"
 #include "sim/computer.h"
 #include "sim/network.h"
 
@@ -38,6 +39,7 @@ bool sk_nemesis_kill(sk_nemesis *nemesis, sk_computer *computer, bool power)
         if (world->healed || nemesis->stopped >= (world->computer_count - 1) / 2) return false;
         nemesis->stopped++;
         computer->gone = true;
+        if (world->merging) sk_clients_doubt(world->clients, computer->id, 0);
         sk_computer_kill(computer, power);
         return true;
     }
@@ -147,7 +149,7 @@ bool sk_nemesis_strike_process(sk_nemesis *nemesis, enum sk_fault fault)
         computer->wall_offset_ms = -1704067200000;
         return true;
     default:
-        return false;
+        return sk_nemesis_strike_loss(nemesis, fault);
     }
 }
 

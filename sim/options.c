@@ -9,14 +9,14 @@
 #include "sim/workload.h"
 
 static const char usage[] =
-    "usage: skein-sim [--protocol raft] [--seed N | --seeds A..B | --seed-file FILE] [--hours H] [options]\n"
+    "usage: skein-sim [--protocol P] [--seed N | --seeds A..B | --seed-file FILE] [--hours H] [options]\n"
     "       skein-sim trace --seed N [--svg FILE] [--before E1 E2] [--from T] [--to T] [--last N] [options]\n"
     "       skein-sim shrink --seed N [--seconds S] [--svg FILE] [options]\n"
     "\n"
     "Runs simulated clusters: the node's own code over simulated time, network and disks. One seed is one run, the\n"
     "same bit for bit wherever it is repeated.\n"
     "\n"
-    "  --protocol NAME   the protocol of the data (raft)\n"
+    "  --protocol NAME   the protocol of the data: raft (default), crdt or causal\n"
     "  --seed N          one run; prints what was drawn first and the trace's hash last\n"
     "  --seeds A..B      many runs, with a summary\n"
     "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload or --nodes behind it where\n"
@@ -32,7 +32,8 @@ static const char usage[] =
     "                    send-omission, receive-omission   a minority loses what it sends, or what it gets\n"
     "                    byzantine              members that lie: only for protocols that can bear it\n"
     "                    unrecoverable          the disks of a majority are ruined: the cluster must halt safely\n"
-    "  --workload W      register, cas, counter, append, set, expiry or space instead of a drawn mixture\n"
+    "  --workload W      register, cas, counter, append, set, expiry or space instead of a drawn mixture; of crdt and causal:\n"
+    "                    merge-register, merge-counter, merge-set, merge-map or merge-expiry\n"
     "  --nodes N         so many nodes instead of a drawn number (1 to 9)\n"
     "  --events N        a run that is longer than so many events is stuck (default 20000000)\n"
     "  --jobs N          processes for many runs (default 2)\n"
@@ -205,6 +206,9 @@ static bool parse_telling(int letter, int argc, char **argv, sk_options *all)
 
 static void check_together(const sk_options *all)
 {
+    uint32_t workload = all->fleet.wish.workload;
+    bool merges = sk_protocol_find(all->protocol)->mergeable;
+    if (workload && sk_workload_merges(workload - 1) != merges) sk_options_fail("this workload is not for spaces of protocol ", all->protocol);
     bool one = all->one && !all->file;
     if (all->command != SK_COMMAND_RUN && !one) sk_options_fail("trace and shrink take one --seed", "");
     if (sk_overrides_any(&all->overrides) && !one) sk_options_fail("what is left out is left out of one --seed", "");
@@ -270,9 +274,7 @@ sk_options sk_options_parse(int argc, char **argv)
         switch (letter) {
         case 'p':
             if (!sk_protocol_find(optarg)) sk_options_fail("no such protocol: ", optarg);
-            // Its workloads ask for one order of all operations; a run of them would say nothing of another protocol.
-            if (!sk_protocol_find(optarg)->total_order) sk_options_fail("no workload yet for spaces of protocol ", optarg);
-            all.protocol = optarg;
+            all.protocol = all.fleet.wish.protocol = optarg;
             break;
         case 's':
             all.fleet.first = all.fleet.last = number(optarg, "", NULL);

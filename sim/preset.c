@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/assert.h"
+#include "protocol/protocol.h"
 
 #define CLASS(name) (1u << SK_CLASS_##name)
 
@@ -105,6 +106,10 @@ bool sk_preset_parse(const char *text, const char *protocol, sk_preset *out, cha
         text += length + 1;
     }
     if (out->failure == SK_FAILURE_BYZANTINE && !bears_lies(protocol, problem, size)) return false;
+    if (out->failure == SK_FAILURE_UNRECOVERABLE && sk_protocol_find(protocol)->mergeable) {
+        snprintf(problem, size, "preset unrecoverable: a %s space needs no majority, so there is none to lose; try crash-stop", protocol);
+        return false;
+    }
     if (out->failure == SK_FAILURE_UNRECOVERABLE) return true; // whatever else happens: the seed draws it
     if (out->timing == SK_TIMING_DRAWN) out->timing = SK_TIMING_PARTIAL;
     if (out->failure == SK_FAILURE_DRAWN) out->failure = SK_FAILURE_NONE;

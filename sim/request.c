@@ -23,6 +23,23 @@ static const verb verbs[SK_OPERATION_END] = {
     [SK_OPERATION_MEMBERS] = {"GET", "GET", true, false},
     [SK_OPERATION_LEND] = {"SET", "LEND", false, false},
     [SK_OPERATION_SPACE] = {"SPACE", "SPACE", false, false},
+    [SK_OPERATION_SESSION_TOKEN] = {"SESSION", "TOKEN", true, false},
+    [SK_OPERATION_SESSION_USE] = {"SESSION", "USE", true, false},
+    [SK_OPERATION_FOUND] = {"SPACE", "FOUND", false, false},
+    [SK_OPERATION_MERGE_SET] = {"SET", "SET", false, false},
+    [SK_OPERATION_MERGE_LEND] = {"SET", "LEND", false, false},
+    [SK_OPERATION_MERGE_EXPIRE] = {"PEXPIRE", "PEXPIRE", false, false},
+    [SK_OPERATION_MERGE_DEL] = {"DEL", "DEL", false, false},
+    [SK_OPERATION_MERGE_GET] = {"GET", "GET", true, false},
+    [SK_OPERATION_MERGE_COUNT] = {"INCRBY", "INCRBY", false, false},
+    [SK_OPERATION_MERGE_TOTAL] = {"GET", "GET", true, false},
+    [SK_OPERATION_MERGE_ADD] = {"SADD", "SADD", false, false},
+    [SK_OPERATION_MERGE_REMOVE] = {"SREM", "SREM", false, false},
+    [SK_OPERATION_MERGE_MEMBERS] = {"SMEMBERS", "SMEMBERS", true, false},
+    [SK_OPERATION_MERGE_HSET] = {"HSET", "HSET", false, false},
+    [SK_OPERATION_MERGE_HDEL] = {"HDEL", "HDEL", false, false},
+    [SK_OPERATION_MERGE_HCOUNT] = {"HINCRBY", "HINCRBY", false, false},
+    [SK_OPERATION_MERGE_FIELDS] = {"HGETALL", "HGETALL", true, false},
 };
 
 bool sk_request_reads(enum sk_operation_kind kind)
@@ -84,6 +101,70 @@ static void write_space(sk_buffer *out, uint64_t lot)
     write_argument(out, "raft", 0);
 }
 
+bool sk_request_moves(enum sk_operation_kind kind)
+{
+    return kind == SK_OPERATION_SESSION_TOKEN || kind == SK_OPERATION_SESSION_USE;
+}
+
+bool sk_request_merges(enum sk_operation_kind kind)
+{
+    return kind > SK_OPERATION_FOUND && kind < SK_OPERATION_END;
+}
+
+// The protocol's name comes in the key's place.
+static void write_found(sk_buffer *out, const char *protocol)
+{
+    const char *const words[] = {"SPACE", "CREATE", "merge", "PREFIX", "m", "PROTOCOL", protocol};
+    sk_buffer_append_text(out, "*7\r\n");
+    for (int i = 0; i < 7; i++) write_argument(out, words[i], 0);
+}
+
+static void write_session(sk_buffer *out, const char *token)
+{
+    sk_buffer_append_text(out, token ? "*3\r\n" : "*2\r\n");
+    write_argument(out, "SESSION", 0);
+    write_argument(out, token ? "USE" : "TOKEN", 0);
+    if (token) write_argument(out, token, 0);
+}
+
+// INCR, DECR, INCRBY and DECRBY, by the amount.
+static void write_count(sk_buffer *out, const char *key, int64_t amount)
+{
+    char text[24];
+    bool one = amount == 1 || amount == -1;
+    sk_buffer_append_text(out, one ? "*2\r\n" : "*3\r\n");
+    write_argument(out, one ? amount > 0 ? "INCR" : "DECR" : amount > 0 ? "INCRBY" : "DECRBY", 0);
+    write_argument(out, key, 0);
+    if (one) return;
+    snprintf(text, sizeof text, "%" PRId64, amount > 0 ? amount : -amount);
+    write_argument(out, text, 0);
+}
+
+static void write_merging(const sk_operation *op, const char *key, const sk_request_padding *padding, sk_buffer *out)
+{
+    char text[24];
+    bool value = op->kind == SK_OPERATION_MERGE_SET || op->kind == SK_OPERATION_MERGE_LEND || op->kind == SK_OPERATION_MERGE_HSET;
+    bool member = op->kind == SK_OPERATION_MERGE_ADD || op->kind == SK_OPERATION_MERGE_REMOVE;
+    bool field = op->kind >= SK_OPERATION_MERGE_HSET && op->kind <= SK_OPERATION_MERGE_HCOUNT;
+    bool lend = op->kind == SK_OPERATION_MERGE_LEND, count = op->kind == SK_OPERATION_MERGE_HCOUNT;
+    bool expire = op->kind == SK_OPERATION_MERGE_EXPIRE;
+    if (op->kind == SK_OPERATION_MERGE_COUNT) {
+        write_count(out, key, op->amount);
+        return;
+    }
+    sk_buffer_printf(out, "*%d\r\n", 2 + value + member + field + count + expire + 2 * lend);
+    write_argument(out, verbs[op->kind].command, 0);
+    write_argument(out, key, 0);
+    snprintf(text, sizeof text, "%s%" PRIu32, member ? "e" : "f", op->cell);
+    if (member || field) write_argument(out, text, 0);
+    if (value) write_value(out, padding, op->value);
+    if (lend) write_argument(out, "PX", 0);
+    snprintf(text, sizeof text, "%" PRIu64, op->length / SK_MS);
+    if (lend || expire) write_argument(out, text, 0);
+    snprintf(text, sizeof text, "%" PRId64, op->amount);
+    if (count) write_argument(out, text, 0);
+}
+
 void sk_request_write(const sk_operation *op, const char *key, const sk_request_padding *padding, sk_buffer *out)
 {
     bool lend = op->kind == SK_OPERATION_LEND, swap = op->kind == SK_OPERATION_CAS;
@@ -91,6 +172,18 @@ void sk_request_write(const sk_operation *op, const char *key, const sk_request_
     char text[32];
     if (op->kind == SK_OPERATION_SPACE) {
         write_space(out, op->expect);
+        return;
+    }
+    if (op->kind == SK_OPERATION_FOUND) {
+        write_found(out, key);
+        return;
+    }
+    if (sk_request_moves(op->kind)) {
+        write_session(out, op->kind == SK_OPERATION_SESSION_USE ? key : NULL);
+        return;
+    }
+    if (sk_request_merges(op->kind)) {
+        write_merging(op, key, padding, out);
         return;
     }
     sk_buffer_printf(out, "*%d\r\n", swap || lend ? 5 : value || token ? 3 : 2);

@@ -27,7 +27,10 @@
     X(ALL_DOWN, "all-nodes-down")                                                                            \
     X(DIED_IN_RECOVERY, "died-in-recovery")                                                                  \
     X(STOPPED_CLEANLY, "stopped-cleanly")                                                                    \
-    X(SAFE_HALT, "halted-safely-when-unrecoverable")
+    X(SAFE_HALT, "halted-safely-when-unrecoverable")                                                         \
+    X(ANSWERED_ALONE, "answered-without-a-peer")                                                             \
+    X(RESTORED, "restored-node-back")                                                                        \
+    X(SESSION_MOVED, "session-moved-with-its-token")
 
 enum sk_sometimes {
 #define X(name, text) SK_SOMETIMES_##name,

@@ -99,15 +99,17 @@ static void draw_patience(sk_swarm *swarm, sk_prng prng)
 
 static void draw_workload(sk_swarm *swarm, sk_prng prng, const sk_swarm_wish *wish)
 {
-    static const uint32_t usual[] = {8, 8, 8, 12, 4, 4, 1}; // by the order of the table
-    uint32_t known = sizeof usual / sizeof *usual, total = 0;
-    for (uint32_t i = 0; i < known; i++) {
+    static const uint32_t usual[] = {8, 8, 8, 12, 4, 4, 1, 8, 8, 8, 8, 4}; // by the order of the table
+    uint32_t from = swarm->mergeable ? SK_WORKLOADS_MERGE_FIRST : 0, total = 0;
+    uint32_t known = swarm->mergeable ? sizeof usual / sizeof *usual : SK_WORKLOADS_MERGE_FIRST;
+    for (uint32_t i = from; i < known; i++) {
         bool in = sk_prng_chance(&prng, 2, 3); // always drawn, so that a wish changes nothing else
         swarm->weights[i] = in ? usual[i] : 0;
         total += swarm->weights[i];
     }
-    if (!total) swarm->weights[sk_prng_below(&prng, known)] = 1;
+    if (!total) swarm->weights[from + sk_prng_below(&prng, known - from)] = 1;
     swarm->reads = (uint32_t)PICK(15, 30, 50);
+    if (!strcmp(swarm->protocol, "causal") && sk_prng_chance(&prng, 2, 3)) swarm->weights[SK_WORKLOADS_SESSION] = 16;
     if (!wish->workload) return;
     memset(swarm->weights, 0, sizeof swarm->weights);
     swarm->weights[wish->workload - 1] = 1;
@@ -134,6 +136,7 @@ static void draw_ruin(sk_swarm *swarm, sk_prng prng)
     uint32_t majority = swarm->node_count / 2 + 1;
     uint32_t ruined = (uint32_t)sk_prng_between(&prng, majority, swarm->node_count);
     if (!drawn && swarm->preset.failure != SK_FAILURE_UNRECOVERABLE) return;
+    if (swarm->mergeable) return; // each serves what it has: there is no majority to lose
     if (swarm->node_count < 2) return; // a node without peers serves what is left of its log, and says so
     swarm->ruin = ruin;
     swarm->ruined = ruin == SK_RUIN_HELIX ? swarm->node_count : ruined;
@@ -171,7 +174,11 @@ static void draw_faults(sk_swarm *swarm, sk_prng prng)
     for (int i = 0; i < SK_FAULT_END; i++) {
         bool drawn = sk_prng_chance(&prng, density, 100);
         swarm->fault[i] = drawn && sk_preset_allows(&swarm->preset, (enum sk_fault)i);
+        if (sk_fault_class_of((enum sk_fault)i) == SK_CLASS_LOSS) swarm->fault[i] &= swarm->mergeable;
     }
+    // An old backup and a clock that went back: what is written then may be lost, as docs/crdt.md says. So never both.
+    if (swarm->fault[SK_FAULT_RESTORE])
+        swarm->fault[SK_FAULT_CLOCK_WALL_JUMP] = swarm->fault[SK_FAULT_CLOCK_WALL_STROBE] = swarm->fault[SK_FAULT_CLOCK_WALL_1970] = false;
     enum sk_preset_failure failure = swarm->preset.failure;
     if (failure == SK_FAILURE_CRASH_STOP) swarm->fault[SK_FAULT_KILL] = true;
     if (failure == SK_FAILURE_CRASH_RECOVERY) swarm->fault[SK_FAULT_POWER] = true;
@@ -185,6 +192,8 @@ void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, const sk_swarm_wish *wish)
     memset(swarm, 0, sizeof *swarm);
     swarm->seed = seed;
     swarm->preset = wish->preset;
+    swarm->protocol = wish->protocol ? wish->protocol : "raft";
+    swarm->mergeable = sk_protocol_find(swarm->protocol)->mergeable;
     sk_prng prng;
     sk_prng_init(&prng, seed);
     uint32_t drawn = (uint32_t)PICK(3, 3, 3, 3, 3, 3, 5, 5, 4, 2, 1);

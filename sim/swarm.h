@@ -32,11 +32,14 @@ enum sk_ruin {
 typedef struct sk_swarm_wish {
     uint32_t nodes;    // 0: drawn
     uint32_t workload; // index and 1; 0: a drawn mixture
+    const char *protocol; // of the data; NULL: raft
     sk_preset preset;
 } sk_swarm_wish;
 
 typedef struct sk_swarm {
     uint64_t seed;
+    const char *protocol; // of the data
+    bool mergeable;       // it is: the data is in a space of its own
     sk_preset preset;
     enum sk_ruin ruin;
     uint32_t ruined; // so many nodes, from 1 on: a majority at least

@@ -11,6 +11,12 @@ static const sk_workload table[] = {
     {"set", "APPEND of elements that may be asked for twice, GET", sk_workload_set},
     {"expiry", "SET with PX, GET", sk_workload_expiry},
     {"space", "SPACE CREATE and DROP over the others' keys", sk_workload_space},
+    {"merge-register", "SET, DEL and GET in a mergeable space", sk_workload_merge_register},
+    {"merge-counter", "INCRBY, DECRBY, DEL and GET in a mergeable space", sk_workload_merge_counter},
+    {"merge-set", "SADD, SREM, DEL and SMEMBERS in a mergeable space", sk_workload_merge_set},
+    {"merge-map", "HSET, HINCRBY, HDEL, DEL and HGETALL in a mergeable space", sk_workload_merge_map},
+    {"merge-expiry", "SET with PX, PEXPIRE and GET in a mergeable space", sk_workload_merge_expiry},
+    {"merge-session", "SET and GET in a causal space, in sessions that move", sk_workload_merge_session},
 };
 
 _Static_assert(sizeof table / sizeof *table <= SK_WORKLOADS_MAX, "the swarm has a weight for each");
@@ -26,6 +32,11 @@ uint32_t sk_workload_find(const char *name)
         if (!strcmp(table[i].name, name)) return i;
     }
     return SK_WORKLOADS_MAX;
+}
+
+bool sk_workload_merges(uint32_t index)
+{
+    return index >= SK_WORKLOADS_MERGE_FIRST;
 }
 
 sk_operation sk_workload_next(sk_keys *keys, sk_prng *prng, const sk_swarm *swarm)

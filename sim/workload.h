@@ -9,6 +9,10 @@
 //   expiry    SET with PX, once a key, and GET
 //   space     SPACE CREATE and DROP with prefixes of the other workloads' keys
 //
+// The others need a space of a mergeable protocol (crdt, causal); how they are judged is said in sim/merge_check.h:
+//   merge-register, merge-counter, merge-set, merge-map, merge-expiry
+//   merge-session  of causal alone: SET and GET, and sessions that move (sim/sessions.h)
+//
 // A new one: a function in a file of its own, a line in the table, and a kind of key (sim/keys.h) if none of these will do.
 #ifndef SIM_WORKLOAD_H
 #define SIM_WORKLOAD_H
@@ -37,6 +41,16 @@ sk_operation sk_workload_append(const sk_workload_draw *draw);
 sk_operation sk_workload_set(const sk_workload_draw *draw);
 sk_operation sk_workload_expiry(const sk_workload_draw *draw);
 sk_operation sk_workload_space(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_register(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_counter(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_set(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_map(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_expiry(const sk_workload_draw *draw);
+sk_operation sk_workload_merge_session(const sk_workload_draw *draw);
+
+// Indices of the first that needs a mergeable space (all behind it do), and of the one with sessions.
+enum { SK_WORKLOADS_MERGE_FIRST = 7, SK_WORKLOADS_SESSION = 12 };
+bool sk_workload_merges(uint32_t index);
 
 const sk_workload *sk_workload_at(uint32_t index); // NULL behind the last
 // Its index; SK_WORKLOADS_MAX: there is none of that name.

@@ -11,6 +11,7 @@
 #include "sim/clients.h"
 #include "sim/computer.h"
 #include "sim/connection.h"
+#include "sim/merging.h"
 #include "sim/nemesis.h"
 #include "sim/network.h"
 #include "sim/ruin.h"
@@ -23,12 +24,14 @@ enum stage {
     STAGE_AFTER,      // all power fails once more; every client gets a write through again
     STAGE_LAST_AUDIT, // and every key is still there
     STAGE_RUIN,       // unrecoverable runs, instead of the last two: nothing may work any more
+    STAGE_FOUND, // before all others, where the data is in a mergeable space: it is created
     STAGE_END,
 };
 
 static const char *const stage_names[] = {"work", "healed: every client writes once, all nodes become equal",
                                           "every key is read", "all power fails once more; every client writes once",
-                                          "every key is read again", "disks are ruined: nothing may work any more", "the end"};
+                                          "every key is read again", "disks are ruined: nothing may work any more",
+                                          "the space is created", "the end"};
 
 typedef struct course {
     uint32_t phase; // the next of the swarm's
@@ -88,11 +91,12 @@ sk_world *sk_world_open(const sk_swarm *swarm, enum sk_plant plant, uint64_t eve
         snprintf(founder->address, sizeof founder->address, "10.0.0.%" PRIu32 ":7379", id);
     }
     if (swarm->preset.failure == SK_FAILURE_BYZANTINE) {
-        world->lie = sk_preset_lie("raft"); // the data's protocol, once there is a choice
+        world->lie = sk_preset_lie(swarm->protocol);
         world->liars = (swarm->node_count - 1) / 3;
     }
     world->network = sk_network_open(world, sk_prng_split(&prng));
     world->checks = sk_checks_open(world);
+    if (swarm->mergeable) world->merging = sk_merging_open(world);
     for (sk_node_id id = 1; id <= world->computer_count; id++) {
         world->computers[id].prng = sk_prng_split(&prng);
         sk_computer_init(&world->computers[id], world, id);
@@ -112,6 +116,7 @@ void sk_world_close(sk_world *world)
     sk_nemesis_close(world->nemesis);
     sk_clients_close(world->clients);
     sk_checks_close(world->checks);
+    sk_merging_close(world->merging);
     sk_network_close(world->network);
     sk_free(world);
 }
@@ -142,8 +147,13 @@ static void enter(sk_world *world, course *at, enum stage stage)
     case STAGE_LAST_AUDIT:
         sk_clients_stage_set(world->clients, SK_CLIENTS_AUDIT);
         break;
-    case STAGE_WORK:
+    case STAGE_FOUND:
+        sk_nemesis_storm(world->nemesis, false);
         break;
+    case STAGE_WORK:
+        sk_clients_stage_set(world->clients, SK_CLIENTS_WORK);
+        sk_world_push(world, world->now, SK_WORLD_PHASE, 0, 0, 0, NULL);
+        return;
     case STAGE_END:
         world->over = true;
         sk_clients_check(world->clients);
@@ -169,6 +179,7 @@ static void on_phase(sk_world *world, course *at)
 // What comes after a stage that is done. Who has stopped for good does not come back for a second proof.
 static enum stage next_stage(const sk_world *world, enum stage stage)
 {
+    if (stage == STAGE_FOUND) return STAGE_WORK;
     if (stage == STAGE_AUDIT && world->swarm.ruin) return STAGE_RUIN;
     if (stage == STAGE_AUDIT && world->swarm.preset.failure == SK_FAILURE_CRASH_STOP) return STAGE_END;
     return stage == STAGE_LAST_AUDIT || stage == STAGE_RUIN ? STAGE_END : (enum stage)(stage + 1);
@@ -214,9 +225,11 @@ static void on_probe(sk_world *world, course *at)
 {
     char why[240] = "";
     bool proving = at->stage == STAGE_PROVE || at->stage == STAGE_AFTER, ruin = at->stage == STAGE_RUIN;
+    if (at->stage == STAGE_PROVE) sk_nemesis_tend(world->nemesis);
     if (at->stage == STAGE_PROVE) check_lead(world);
     bool done = ruin ? probe_ruin(world, at) : sk_clients_stage_done(world->clients);
     if (!done && !ruin) sk_clients_describe(world->clients, why, sizeof why);
+    if (done && at->stage == STAGE_FOUND) done = sk_merging_founded(world->merging, why, sizeof why);
     if (done && proving) done = sk_checks_converged(world->checks, why, sizeof why);
     if (world->over) return;
     if (done) {
@@ -284,7 +297,10 @@ static void dispatch(sk_world *world, course *at, const sk_heap_event *event)
 enum sk_verdict sk_world_run(sk_world *world)
 {
     course at = {0};
-    sk_world_push(world, world->now, SK_WORLD_PHASE, 0, 0, 0, NULL);
+    if (world->merging)
+        enter(world, &at, STAGE_FOUND);
+    else
+        sk_world_push(world, world->now, SK_WORLD_PHASE, 0, 0, 0, NULL);
     sk_heap_event event;
     while (!world->over && sk_heap_pop(&world->heap, &event)) {
         world->now = event.time;

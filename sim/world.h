@@ -43,7 +43,7 @@ enum sk_world_event {
     SK_WORLD_FAULT,     // the nemesis looks for something to break; c: phase
     SK_WORLD_MEND,      // a: fault, b: its argument; a lasting fault ends
     SK_WORLD_PHASE,     // the next phase begins
-    SK_WORLD_PROBE,     // healed phase: is all well yet?
+    SK_WORLD_PROBE,     // healed phase: is all well yet? (mergeable: also before the first phase: is the space there?)
     SK_WORLD_EVENT_END,
 };
 
@@ -88,12 +88,18 @@ typedef struct sk_computer {
     uint64_t held_last[2], held_epoch[2];
     uint64_t
         damaged_boot; // number of the process during or before which the disk was damaged; 0: it is whole
+
+    // For the check that a mergeable space always answers: from when on nothing kept the node from it.
+    sk_ns steady_since, trouble_until;
+    uint32_t amnesia;      // how often its disk lost what was synced
+    uint64_t restored_boot; // boot of the life before an old backup was put back: peers refuse lesser ones; 0: none
 } sk_computer;
 
 typedef struct sk_network sk_network;
 typedef struct sk_clients sk_clients;
 typedef struct sk_checks sk_checks;
 typedef struct sk_nemesis sk_nemesis;
+typedef struct sk_merging sk_merging;
 typedef struct sk_trace_tla sk_trace_tla;
 typedef struct sk_chronicle sk_chronicle;
 
@@ -117,6 +123,8 @@ struct sk_world {
     sk_clients *clients;
     sk_checks *checks;
     sk_nemesis *nemesis;
+    sk_merging *merging; // NULL: the data's protocol is not mergeable. See sim/merging.h
+    uint64_t wall_ms_max; // that any node has been told
     sk_trace_tla *tla; // NULL: not wanted. See sim/trace_tla.h
     sk_chronicle *chronicle; // NULL: not wanted. See sim/chronicle.h
     const sk_plan *plan;     // NULL: the nemesis draws faults. See sim/plan.h

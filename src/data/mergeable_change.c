@@ -57,21 +57,49 @@ static void reset_tallies(sk_counter *counter)
 
 // ---- Changes of the whole key: the operation is its new state ----
 
-static void cover(sk_mergeable *state, sk_context *context, const sk_register *reg)
+static void cover_dot(const sk_mergeable *state, sk_context *context, sk_dot dot)
 {
-    for (size_t i = 0; i < reg->count; i++) {
-        sk_dot dot = reg->list[i].dot;
-        if (!sk_seen_has((sk_seen){context, NULL}, dot))
-            sk_vector_raise(&context->vector, dot.actor, sk_vector_get(&state->base, dot.actor));
-    }
+    if (sk_seen_has((sk_seen){context, NULL}, dot)) return;
+    if (sk_vector_has(&state->base, dot))
+        sk_vector_raise(&context->vector, dot.actor, sk_vector_get(&state->base, dot.actor));
+    else
+        sk_dots_add(&context->dots, dot);
 }
 
-// What all replicas have seen is not in the head's context: what of it is to go must be said.
-static void cover_removed(sk_mergeable *state, sk_head *head)
+static void cover(const sk_mergeable *state, sk_context *context, const sk_register *reg)
+{
+    for (size_t i = 0; i < reg->count; i++) cover_dot(state, context, reg->list[i].dot);
+}
+
+static void cover_parts(sk_mergeable *state, sk_slice key, sk_context *context)
+{
+    sk_part_cursor cursor = {0};
+    sk_slice name;
+    sk_value value;
+    sk_part_seek(&cursor, state, key, SK_SLOT_SET, 0);
+    while (sk_part_next(&cursor, &name, &value)) {
+        sk_reader reader = sk_reader_make(value.bytes);
+        sk_dots_read(&state->dots, &reader);
+        for (size_t i = 0; i < state->dots.count; i++) cover_dot(state, context, state->dots.list[i]);
+    }
+    sk_part_deinit(&cursor);
+    sk_part_seek(&cursor, state, key, SK_SLOT_MAP, 0);
+    while (sk_part_next(&cursor, &name, &value)) {
+        sk_reader reader = sk_reader_make(value.bytes);
+        sk_scalar_read(&state->scalar, &reader);
+        cover(state, context, &state->scalar.reg);
+    }
+    sk_part_deinit(&cursor);
+}
+
+// All that is to go must be said. What all replicas have seen is not in the head's context. Nor is what came with a walk that is half
+// merged: its pieces leave out what is in a base that becomes ours when it is over, and the context of a key in several pieces comes with
+// the last; those dots are named one by one.
+static void cover_removed(sk_mergeable *state, sk_slice key, sk_head *head)
 {
     if (head->parts) {
         sk_vector_join(&head->context.vector, &state->base);
-        return;
+        cover_parts(state, key, &head->context);
     }
     cover(state, &head->context, &head->scalar.reg);
     cover(state, &head->context, &head->expiry);
@@ -109,7 +137,7 @@ static void replace(sk_writer *writer, sk_slice key, const sk_slice *value, uint
     uint8_t bytes[8];
     uint64_t counters = 0;
     sk_buffer parts = {0};
-    cover_removed(state, head);
+    cover_removed(state, key, head);
     uint64_t count = head->fields || head->parts > head->members ? write_dead_fields(state, key, &parts) : 0;
     sk_register_clear(&head->scalar.reg);
     sk_register_clear(&head->expiry);

@@ -1,15 +1,19 @@
 #include "protocol/lives.h"
 
-uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen)
+uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond)
 {
-    enum { BOOT_BITS = 16 };
-    boot &= ((uint64_t)1 << BOOT_BITS) - 1;
-    uint64_t life = (wall_ms / 1000) << BOOT_BITS | (boot ? boot : 1);
+    enum { BOOT_BITS = 7, SPREAD = 512 };
+    const uint64_t begin_ms = 1577836800000; // 2020: enough until 2089
     for (size_t i = 0; i < seen->count; i++) {
         sk_actor actor = seen->list[i].actor;
-        if (sk_actor_node(actor) == node && sk_actor_life(actor) >= life) life = sk_actor_life(actor) + 1;
+        if (sk_actor_node(actor) == node && sk_actor_life(actor) > beyond) beyond = sk_actor_life(actor);
     }
-    return life;
+    uint64_t time_ms = wall_ms > begin_ms ? wall_ms - begin_ms : 0;
+    uint64_t low = boot & (((uint64_t)1 << BOOT_BITS) - 1);
+    // Not the next number: a life may be lost that had it, its operations being sent before they are on disk. Another start, another boot.
+    if ((time_ms << BOOT_BITS | low) <= beyond) time_ms = (beyond >> BOOT_BITS) + 1 + (boot >> BOOT_BITS) % SPREAD;
+    uint64_t life = time_ms << BOOT_BITS | low;
+    return life ? life : 1;
 }
 
 sk_operation_head sk_operation_head_read(sk_reader *reader)

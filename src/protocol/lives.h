@@ -4,9 +4,11 @@
 
 #include "clock/vector.h"
 
-// A greater number than any life of this node has had, as far as can be known: the time in seconds, and the boot number below, which
-// tells lives of one second apart. A boot number alone would be used again by a directory restored from a backup.
-uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen);
+// A greater number than any life of this node has had, as far as can be known, and than `beyond`: the time in milliseconds (or, where a
+// clock went back, one of the half second behind the last life's), and below it some of the boot number, which no other start of this directory has: so
+// hardly ever do two starts have the same life, even if all that the first one wrote is lost. Boot numbers are no order by themselves:
+// a directory restored from a backup uses them again, and of great ones there is room for a part only.
+uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond);
 
 // The first operation of a run, as a machine's prepare appends them (machine.h).
 //   operation   actor, first (varint), more (varint: 0 or 1 counters besides), sized piece

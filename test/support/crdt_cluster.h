@@ -37,6 +37,7 @@ typedef struct held_message {
 typedef struct computer {
     sk_node_id id;
     bool up;
+    bool damaged; // its log: said at the next start
     uint64_t boot;
     int64_t wall_offset_ms;
     sk_machine *machine;
@@ -247,7 +248,8 @@ static inline void crdt_start(crdt_cluster *c, computer *n)
     n->last_request = c->requests;
     n->up = true;
     sk_effects_reset(&n->effects);
-    c->protocol->start(n->replica, c->now, false, &n->effects);
+    c->protocol->start(n->replica, c->now, n->damaged, &n->effects);
+    n->damaged = false;
     crdt_carry_out(c, n);
     for (size_t i = 0; i < c->count; i++) {
         if (i + 1 != n->id && c->nodes[i].up && !c->cut[n->id - 1][i]) crdt_link(c, n->id - 1, i, true);
@@ -297,6 +299,7 @@ static inline void crdt_open_with(crdt_cluster *c, const sk_protocol *protocol, 
         for (size_t k = 0; k < count; k++) sk_ring_init(&c->links[i][k], sizeof(flight));
     }
     for (size_t i = 0; i < count; i++) crdt_start(c, &c->nodes[i]);
+    for (size_t i = 0; i < count; i++) crdt_sync_disk(c, &c->nodes[i]);
 }
 
 static inline void crdt_open(crdt_cluster *c, size_t count, uint64_t seed)

@@ -169,7 +169,7 @@ static void judged_by_search(void **state)
     sk_swarm swarm = {0};
     sk_keys keys;
     sk_judge_counts counts = {0};
-    sk_keys_init(&keys, 1);
+    sk_keys_init(&keys, 1, false);
     assert_int_equal(keys.list[0].kind, SK_KEY_SPACES); // never written: there is nothing to search
     for (uint32_t key = 1; key < keys.count; key++) {
         sk_history h = {0};

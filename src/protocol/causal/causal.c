@@ -5,6 +5,8 @@
 #include "base/hash.h"
 #include "protocol/lives.h"
 
+enum { SESSION_BITS = 64 - SK_ACTOR_LIFE_BITS };
+
 sk_causal_replica *sk_causal_of(sk_replica *replica)
 {
     return (sk_causal_replica *)(void *)replica;
@@ -29,7 +31,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     causal->number = causal->recovered = setup->recovery.snapshot_position;
     causal->life_known = setup->recovery.snapshot_epoch;
     causal->first = causal->number + 1;
-    causal->report_at = causal->doubt_until = causal->gap_at = SK_NEVER;
+    causal->report_at = causal->again_at = causal->gap_at = SK_NEVER;
     sk_ring_init(&causal->held, sizeof(sk_causal_entry));
     sk_ring_init(&causal->log, sizeof(sk_causal_entry));
     sk_ring_init(&causal->staged, sizeof(sk_causal_entry));
@@ -49,15 +51,14 @@ static void close_replica(sk_replica *replica)
         if (peer->walk) causal->ops->walk_close(peer->walk);
         sk_vector_deinit(&peer->told);
         sk_vector_deinit(&peer->has);
-        sk_vector_deinit(&peer->lives);
     }
     sk_ring *const rings[] = {&causal->held, &causal->log, &causal->staged};
     for (size_t i = 0; i < sizeof rings / sizeof *rings; i++) {
         sk_causal_entries_clear(rings[i]);
         sk_ring_deinit(rings[i]);
     }
-    sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_seen, &causal->join_base, &causal->reported,
-                                  &causal->needs,     &causal->lives, &causal->finals};
+    sk_vector *const vectors[] = {&causal->announced, &causal->floor, &causal->join_since, &causal->join_seen,
+                                  &causal->join_base, &causal->reported, &causal->needs};
     for (size_t i = 0; i < sizeof vectors / sizeof *vectors; i++) sk_vector_deinit(vectors[i]);
     sk_free(causal->peers);
     sk_free(causal->answers);
@@ -125,17 +126,16 @@ static void recover(sk_replica *replica, const sk_record *record)
     sk_slice bytes = sk_slice_make(record->payload.data + 1, record->payload.size - 1);
     switch ((enum sk_causal_record)record->payload.data[0]) {
     case SK_CAUSAL_RECORD_BATCH: sk_causal_recover_batch(causal, bytes); break; // behind damage a gap stays: peers have what was sent
-    case SK_CAUSAL_RECORD_CHUNK: sk_causal_recover_chunk(causal, bytes); break;
-    case SK_CAUSAL_RECORD_JOINED: sk_causal_recover_joined(causal, bytes); break;
+    case SK_CAUSAL_RECORD_CHUNK: sk_causal_recover_chunk(causal, record->number, bytes); break;
+    case SK_CAUSAL_RECORD_JOINED: sk_causal_recover_joined(causal, record->number, bytes); break;
     }
 }
 
 // Nothing of it was announced, and its first batch needs all that is here.
-void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least)
+void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond)
 {
-    causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal));
-    if (causal->life <= causal->life_known) causal->life = causal->life_known + 1;
-    if (causal->life < at_least) causal->life = at_least;
+    if (beyond < causal->life_known) beyond = causal->life_known;
+    causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal), beyond);
     causal->life_known = causal->life;
     causal->ops->identify(causal->machine, causal->life);
     causal->flushed = 0;
@@ -150,7 +150,11 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     causal->started = true;
     sk_causal_entries_clear(&causal->staged); // of a sync that was not finished
     causal->staged_bytes = 0;
-    sk_causal_begin_life(causal, 0);
+    // Behind damage we may not know of our own lives, and what we write in one that is closed elsewhere would be taken for known. Boot numbers
+    // are not in the log: above all lives that are numbered by time, they are an order by themselves.
+    const uint64_t half = (uint64_t)1 << (SK_ACTOR_LIFE_BITS - 1);
+    sk_causal_begin_life(causal, damaged ? half | (causal->boot & (half / 2 - 1)) : 0);
+    causal->session = causal->life << SESSION_BITS;
     if (causal->number < causal->recovered) { // one position for all that was recovered
         causal->number = causal->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);
@@ -172,7 +176,10 @@ static void on_link(sk_causal_replica *causal, const sk_event *event)
     peer->linked = event->link.up;
     if (event->link.round_trip) peer->round_trip = event->link.round_trip;
     if (was && !peer->linked) sk_causal_sync_drop(causal, peer);
-    if (!was && peer->linked) sk_causal_report_to(causal, peer);
+    if (was || !peer->linked) return;
+    peer->session = 0;
+    sk_causal_report_to(causal, peer, false);
+    sk_causal_watch(causal);
 }
 
 static void on_message(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
@@ -296,7 +303,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_causal_replica *causal = own_const(replica);
     if (causal->halted) return SK_NEVER;
     if (causal->operations.size || causal->answer_count || causal->loading) return 0;
-    sk_ns at = earlier(earlier(causal->report_at, causal->doubt_until), sk_causal_sync_deadline(causal));
+    sk_ns at = earlier(earlier(causal->report_at, causal->again_at), sk_causal_sync_deadline(causal));
     uint64_t due = causal->ops->next_due(causal->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > causal->wall_ms ? due - causal->wall_ms : 0;

@@ -17,14 +17,17 @@
 //   5  Who was away for longer than the log reaches (V08) is sent the state, as chunks. They are put aside and merged in one step at their
 //      end, with V: until then readers see the state before. What is too much for one step is merged in slices, and the space
 //      answers nothing meanwhile: it *loads*.                                                                    sync.c: on_done
-//   6  A report is V, a digest and the wall time, sent when a link comes up and, after a pause, when V has changed. It shows what was
-//      lost on the way, even the last batch of all. An idle space is quiet.                                      report.c
+//   6  A report is V, a digest and the wall time, sent when a link comes up, to who has begun a new life, and, after a pause, when V has
+//      changed. It shows what was lost on the way, even the last batch of all. While a peer does not report the same V it is told again, more and
+//      more seldom, and asked for its report: one may be lost too. An idle space is quiet.                       report.c
 //   7  Every start is a new life, numbered by time: nothing it makes looks like something old (V04). A peer that knows more of our present
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
-//   8  What all members have reported to have seen is settled (B), and lives that are over and known whole to all are retired, so
-//      vectors do not grow with restarts.                                                                        report.c: is_over
+//   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once no member can have
+//      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
 //   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
 //      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+// V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
+// recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
 //
 // Invariants (sk_causal_check): B <= V; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; nothing is under
@@ -47,7 +50,7 @@ enum {
 
 // Why a message or a batch was ignored: counted.
 #define SK_CAUSAL_IGNORES(X) \
-    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale)
+    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale) X(asked_before)
 enum sk_causal_ignore {
 #define X(name) SK_CAUSAL_IGNORE_##name,
     SK_CAUSAL_IGNORES(X)
@@ -58,7 +61,8 @@ enum sk_causal_ignore {
 // A batch in the log or held: owned bytes.
 typedef struct sk_causal_entry {
     sk_actor actor;
-    uint64_t first, last;
+    uint64_t first, last; // of a chunk in recovery: its record's number, and nothing
+    uint64_t closes;
     uint8_t *bytes;
     size_t size;
 } sk_causal_entry;
@@ -70,7 +74,7 @@ typedef struct sk_causal_peer {
     bool reported;    // `told` and the rest are what it said
     sk_vector told;   // its V, durable there
     uint64_t life;    // its present one
-    sk_vector lives;  // of each of its peers, the one that it has heard of from that peer itself (counter 1), and finals
+    uint64_t heard_life; // ours, as far as it had heard from us
     bool held_of;     // it brought a batch that was held: it has what that needs
     bool mend;        // its digest differs: ask it for everything
     sk_ns mended;     // when it was last asked for everything
@@ -79,7 +83,7 @@ typedef struct sk_causal_peer {
     sk_machine_walk *walk;  // NULL: the log
     uint64_t cursor;        // of the log: the next entry to look at
     sk_vector has;          // what it had when it asked
-    uint64_t session;
+    uint64_t session;       // the last one that we answered: none on this link is answered twice, or out of order
     uint64_t sent, acknowledged; // messages
     sk_ns until;            // given up when nothing is acknowledged: a walk holds on to a state that is past
 } sk_causal_peer;
@@ -101,7 +105,7 @@ typedef struct sk_causal_answer {
 typedef struct sk_causal_counts {
     uint64_t batches_sent, batches_received, delivered, repeated, held;
     uint64_t asks, given_up, log_syncs, state_syncs, full_walks, loads;
-    uint64_t reports_sent, reports_received, mismatches, retired, reborn;
+    uint64_t reports_sent, reports_received, mismatches, closed, reborn;
     uint64_t needs_entries; // entries of `needs` in our batches
     uint64_t ignored[SK_CAUSAL_IGNORE_COUNT];
 } sk_causal_counts;
@@ -151,22 +155,20 @@ typedef struct sk_causal_replica {
     size_t staged_bytes;
     bool loading;   // all of them are here and in the log, and some are merged: the state is half way, and not shown to anybody
     bool join_full; // what they make whole
-    sk_vector join_seen, join_base;
+    sk_vector join_since, join_seen, join_base; // since: V when we asked
 
-    sk_vector finals;   // of each node, its last life that is retired here, and where it ended
     sk_vector reported; // V as we last told it
-    bool lives_news;    // a peer has begun another life: the others are to know that we know
     sk_ns report_at;
-    sk_ns doubt_until;  // a peer has retired what we have not: wait so long for the others to say so
+    sk_ns again_at, again_pause; // a peer has not reported the V that we have: when to ask it to
     sk_causal_ask ask;
-    uint64_t session;
+    uint64_t session; // of the last ask; they begin with our first life, so they ascend over restarts too
     sk_causal_counts counts;
-    sk_vector needs, lives; // scratch, all below
+    sk_vector needs; // scratch, all below
     sk_buffer scratch;
 } sk_causal_replica;
 
 // causal.c
-void sk_causal_begin_life(sk_causal_replica *causal, uint64_t at_least);
+void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
 void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes);
 void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
 
@@ -199,15 +201,17 @@ void sk_causal_sync_tick(sk_causal_replica *causal);
 sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal);
 void sk_causal_sync_drop(sk_causal_replica *causal, sk_causal_peer *peer); // its link is gone
 void sk_causal_load_tick(sk_causal_replica *causal);
-void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes);
-void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes);
+void sk_causal_recover_chunk(sk_causal_replica *causal, uint64_t number, sk_slice bytes); // number: of the record
+void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_slice bytes);
 
 // report.c
 void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer);
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer, bool wanted); // wanted: it is to do the same
+void sk_causal_watch(sk_causal_replica *causal); // V or a link has changed: peers are to report
 void sk_causal_report_tick(sk_causal_replica *causal);
 void sk_causal_changed(sk_causal_replica *causal); // V has grown
 void sk_causal_settle(sk_causal_replica *causal);
+uint64_t sk_causal_life_over(const sk_causal_replica *causal); // our last life that is over and not closed; 0: none
 bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer); // it has seen something that we have not
 
 static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)

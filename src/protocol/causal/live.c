@@ -22,7 +22,7 @@ void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event)
     }
     if (sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)) > SK_COUNTER_MAX - COUNTER_ROOM) {
         sk_causal_flush(causal);
-        sk_causal_begin_life(causal, causal->life + 1);
+        sk_causal_begin_life(causal, causal->life);
     }
     sk_command_context context = {
         .clock_ms = causal->wall_ms, .seed = event->submit.seed, .resp = event->submit.resp == 3 ? 3 : 2};
@@ -42,27 +42,42 @@ void sk_causal_clear_due(sk_causal_replica *causal)
     causal->ops->clear_due(causal->machine, causal->wall_ms, &causal->operations);
 }
 
-// What was delivered since our last batch. A life that we have announced, and that is retired now, is nothing new.
+// What was delivered since our last batch. Of a retired life nothing need be said: what closed it is of a life that is still counted here
+// (or was closed in turn by a later one that is), so whoever has the rest has closed it too.
 static void gather_needs(sk_causal_replica *causal)
 {
     const sk_vector *seen = sk_causal_seen(causal);
     sk_vector_clear(&causal->needs);
     for (size_t i = 0; i < seen->count; i++) {
         sk_dot entry = seen->list[i];
-        uint64_t announced = sk_vector_get(&causal->announced, entry.actor);
-        bool known = entry.actor == sk_causal_self(causal) || announced >= entry.counter;
-        if (known || (announced && entry.counter == SK_RETIRED)) continue;
+        if (entry.actor == sk_causal_self(causal) || entry.counter == SK_RETIRED) continue;
+        if (sk_vector_has(&causal->announced, entry)) continue;
         sk_vector_raise(&causal->needs, entry.actor, entry.counter);
     }
     sk_vector_copy(&causal->announced, seen);
     causal->counts.needs_entries += causal->needs.count;
 }
 
+// Rule 8. The same on every node at the same V: a batch that has been delivered has closed what it closes, and nothing else does.
+static void close_lives(sk_causal_replica *causal, const sk_causal_batch *batch)
+{
+    if (batch->closes == 0) return;
+    sk_vector closed = {0};
+    sk_vector_retire(&closed, sk_actor_make(sk_actor_node(batch->actor), batch->closes));
+    causal->ops->join(causal->machine, &closed, NULL);
+    sk_vector_deinit(&closed);
+    causal->counts.closed++;
+}
+
 static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operations)
 {
-    sk_causal_batch batch = {.actor = sk_causal_self(causal), .first = causal->flushed + 1, .last = last};
+    sk_causal_batch batch = {.actor = sk_causal_self(causal),
+                             .first = causal->flushed + 1,
+                             .last = last,
+                             .closes = sk_causal_life_over(causal),
+                             .operations = operations};
     sk_buffer_clear(&causal->scratch);
-    sk_causal_batch_write(batch.actor, batch.first, batch.last, &causal->needs, operations, &causal->scratch);
+    sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
     batch.bytes = sk_buffer_slice(&causal->scratch);
     sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes);
     sk_causal_log_add(causal, &batch);
@@ -73,6 +88,7 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
         causal->counts.batches_sent++;
     }
     causal->flushed = last;
+    close_lives(causal, &batch);
     sk_vector_clear(&causal->needs); // those behind it in this turn need no more
 }
 
@@ -135,15 +151,17 @@ static enum fate deliver(sk_causal_replica *causal, const sk_causal_batch *batch
     if (!is_next(causal, batch->actor, batch->first) || !sk_vector_covers(sk_causal_seen(causal), needs)) return EARLY;
     size_t taken;
     int status = causal->ops->apply(causal->machine, causal->wall_ms, batch->operations, &taken);
+    if (status == 0) close_lives(causal, batch);
     return status == 0 ? DELIVERED : BAD;
 }
 
-// Nobody but we know how far our present life has come.
+// Nobody but we know how far our present life has come, and nobody closes it.
 static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *batch, const sk_vector *needs)
 {
     sk_actor self = sk_causal_self(causal);
     uint64_t made = sk_vector_get(sk_causal_seen(causal), self);
-    return (batch->actor == self && batch->last > made) || sk_vector_get(needs, self) > made;
+    bool closes = sk_actor_node(batch->actor) == causal->self && batch->closes >= causal->life;
+    return (batch->actor == self && batch->last > made) || sk_vector_get(needs, self) > made || closes;
 }
 
 // A batch was delivered, or what it held before its malformed end: that stays, so it is recorded and handed on.
@@ -171,7 +189,8 @@ static enum fate take(sk_causal_replica *causal, const sk_causal_batch *batch, c
     sk_causal_batch part = {.actor = batch->actor, .first = batch->first, .last = now};
     sk_buffer bytes = {0};
     size_t size = (size_t)(reader.at - batch->operations.data);
-    sk_causal_batch_write(part.actor, part.first, part.last, needs, sk_slice_make(batch->operations.data, size), &bytes);
+    part.operations = sk_slice_make(batch->operations.data, size);
+    sk_causal_batch_write(&part, needs, &bytes);
     part.bytes = sk_buffer_slice(&bytes);
     note(causal, &part);
     sk_buffer_deinit(&bytes);

@@ -21,6 +21,7 @@ static void drop_first(sk_causal_replica *causal)
 {
     sk_causal_entry *entry = sk_ring_at(&causal->log, 0);
     sk_vector_raise(&causal->floor, entry->actor, entry->last);
+    if (entry->closes) sk_vector_retire(&causal->floor, sk_actor_make(sk_actor_node(entry->actor), entry->closes));
     causal->log_bytes -= entry->size;
     causal->log_first++;
     sk_free(entry->bytes);
@@ -33,6 +34,7 @@ void sk_causal_log_add(sk_causal_replica *causal, const sk_causal_batch *batch)
     entry->actor = batch->actor;
     entry->first = batch->first;
     entry->last = batch->last;
+    entry->closes = batch->closes;
     causal->log_bytes += entry->size;
     while (causal->log_bytes > causal->limits.window_bytes_max) drop_first(causal);
 }
@@ -45,16 +47,6 @@ static bool all_have(const sk_causal_replica *causal, sk_dot dot)
     return true;
 }
 
-// Of lives before the last retired one, `floor` need not tell how far they came, once the log has nothing of them.
-static void compact_floor(sk_causal_replica *causal)
-{
-    const sk_vector *seen = sk_causal_seen(causal);
-    for (size_t i = 0; causal->log.count == 0 && i < seen->count; i++) {
-        sk_actor actor = seen->list[i].actor;
-        if (seen->list[i].counter == SK_RETIRED && sk_actor_life(actor) > 1) sk_vector_retire(&causal->floor, actor - 1);
-    }
-}
-
 void sk_causal_log_trim(sk_causal_replica *causal)
 {
     while (causal->log.count) {
@@ -62,7 +54,6 @@ void sk_causal_log_trim(sk_causal_replica *causal)
         if (!all_have(causal, (sk_dot){entry->actor, entry->last})) break;
         drop_first(causal);
     }
-    compact_floor(causal);
 }
 
 bool sk_causal_log_reaches(const sk_causal_replica *causal, const sk_vector *seen)

@@ -3,13 +3,12 @@
 #include "base/assert.h"
 #include "base/error.h"
 #include "protocol/lives.h"
-#include "protocol/protocol.h"
 
-enum { HAS_REPORT = 1, HAS_SESSION = 2, HAS_NUMBER = 4, HAS_FLAG = 8, HAS_SEEN = 16, HAS_BASE = 32, HAS_LIVES = 64, HAS_BYTES = 128 };
+enum { HAS_REPORT = 1, HAS_SESSION = 2, HAS_NUMBER = 4, HAS_FLAG = 8, HAS_SEEN = 16, HAS_BASE = 32, HAS_BYTES = 64 };
 
 static const uint8_t fields_of[SK_CAUSAL_KIND_END] = {
     [SK_CAUSAL_BATCHES] = HAS_BYTES,
-    [SK_CAUSAL_REPORT] = HAS_REPORT | HAS_FLAG | HAS_SEEN | HAS_LIVES,
+    [SK_CAUSAL_REPORT] = HAS_REPORT | HAS_FLAG | HAS_SEEN,
     [SK_CAUSAL_ASK] = HAS_SESSION | HAS_FLAG | HAS_SEEN,
     [SK_CAUSAL_LOGGED] = HAS_SESSION | HAS_NUMBER | HAS_BYTES,
     [SK_CAUSAL_CHUNK] = HAS_SESSION | HAS_NUMBER | HAS_BYTES,
@@ -26,6 +25,8 @@ void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out)
     if (fields & HAS_REPORT) {
         sk_write_varint(out, message->wall_ms);
         sk_write_varint(out, message->life);
+        sk_write_varint(out, message->heard_life);
+        sk_write_u8(out, message->wanted);
         sk_write_u64(out, message->digest);
     }
     if (fields & HAS_SESSION) sk_write_varint(out, message->session);
@@ -33,8 +34,14 @@ void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out)
     if (fields & HAS_FLAG) sk_write_u8(out, message->flag);
     if (fields & HAS_SEEN) sk_vector_write(&message->seen, out);
     if (fields & HAS_BASE) sk_vector_write(&message->base, out);
-    if (fields & HAS_LIVES) sk_vector_write(&message->lives, out);
     if (fields & HAS_BYTES) sk_buffer_append_slice(out, message->bytes);
+}
+
+static bool read_bool(sk_reader *reader)
+{
+    uint8_t value = sk_read_u8(reader);
+    if (value > 1) reader->bad = true;
+    return value;
 }
 
 int sk_causal_message_read(sk_slice bytes, sk_causal_message *out)
@@ -47,18 +54,15 @@ int sk_causal_message_read(sk_slice bytes, sk_causal_message *out)
     if (fields & HAS_REPORT) {
         out->wall_ms = sk_read_varint(&reader);
         out->life = sk_read_varint(&reader);
+        out->heard_life = sk_read_varint(&reader);
+        out->wanted = read_bool(&reader);
         out->digest = sk_read_u64(&reader);
     }
     if (fields & HAS_SESSION) out->session = sk_read_varint(&reader);
     if (fields & HAS_NUMBER) out->number = sk_read_varint(&reader);
-    if (fields & HAS_FLAG) {
-        uint8_t flag = sk_read_u8(&reader);
-        if (flag > 1) reader.bad = true;
-        out->flag = flag;
-    }
+    if (fields & HAS_FLAG) out->flag = read_bool(&reader);
     if (fields & HAS_SEEN) sk_vector_read(&out->seen, &reader, SK_CAUSAL_VECTOR_MAX);
     if (fields & HAS_BASE) sk_vector_read(&out->base, &reader, SK_CAUSAL_VECTOR_MAX);
-    if (fields & HAS_LIVES) sk_vector_read(&out->lives, &reader, SK_MEMBERS_MAX);
     if (fields & HAS_BYTES) out->bytes = sk_read_bytes(&reader, sk_reader_left(&reader));
     return sk_reader_done(&reader) ? 0 : SK_EPROTOCOL;
 }
@@ -67,19 +71,19 @@ void sk_causal_message_deinit(sk_causal_message *message)
 {
     sk_vector_deinit(&message->seen);
     sk_vector_deinit(&message->base);
-    sk_vector_deinit(&message->lives);
 }
 
 // ---- Batches ----
 
-void sk_causal_batch_write(sk_actor actor, uint64_t first, uint64_t last, const sk_vector *needs, sk_slice operations, sk_buffer *out)
+void sk_causal_batch_write(const sk_causal_batch *batch, const sk_vector *needs, sk_buffer *out)
 {
-    SK_ASSERT(first > 0 && first <= last);
-    sk_actor_write(actor, out);
-    sk_write_varint(out, first);
-    sk_write_varint(out, last);
+    SK_ASSERT(batch->first > 0 && batch->first <= batch->last && batch->closes < sk_actor_life(batch->actor));
+    sk_actor_write(batch->actor, out);
+    sk_write_varint(out, batch->first);
+    sk_write_varint(out, batch->last);
+    sk_write_varint(out, batch->closes);
     sk_vector_write(needs, out);
-    sk_write_sized(out, operations);
+    sk_write_sized(out, batch->operations);
 }
 
 static bool is_run(const sk_causal_batch *batch)
@@ -100,8 +104,10 @@ void sk_causal_batch_read(sk_reader *reader, sk_causal_batch *out, sk_vector *ne
     *out = (sk_causal_batch){.actor = sk_actor_read(reader)};
     out->first = sk_read_varint(reader);
     out->last = sk_read_varint(reader);
+    out->closes = sk_read_varint(reader);
     sk_vector_read(needs, reader, SK_CAUSAL_VECTOR_MAX);
     out->operations = sk_read_sized(reader);
     if (out->first == 0 || out->first > out->last || out->last > SK_COUNTER_MAX || !is_run(out)) reader->bad = true;
+    if (out->closes >= sk_actor_life(out->actor)) reader->bad = true;
     out->bytes = sk_slice_make(from, (size_t)(reader->at - from));
 }

@@ -1,12 +1,14 @@
 // Messages between replicas, and records on disk. Integers are varints, vectors as clock/vector.h writes them.
 //
-//   batch        actor, first, last, needs, sized operations: changes first ... last of one actor, and what must have been delivered
-//                before them. Left out of `needs`: the actor's own earlier changes, and what an earlier batch of the actor needed.
+//   batch        actor, first, last, closes, needs, sized operations: changes first ... last of one actor, and what must have been
+//                delivered before them. Left out of `needs`: the actor's own earlier changes, what an earlier batch of the actor needed,
+//                and retired lives, which follow from the rest. `closes`: this life of the actor's node, and those before it, are over and
+//                complete (0: none).
 //
 //   kind         fields                                   from, to
 //   BATCHES      batches                                  who changed something, to all
-//   REPORT       wall, life, digest, exact, seen, lives   to all; lives: of each peer, the one it last reported itself,
-//                                                         and where those ended that the sender has retired
+//   REPORT       wall, life, heard, wanted, digest, exact, seen   to all; heard: the life that the receiver last reported itself (0: none
+//                                                         yet); wanted: the receiver's report is
 //   ASK          session, everything, seen                who misses something, to somebody who has it
 //   LOGGED       session, number, batches                 back: batches as they were delivered there
 //   CHUNK        session, number, chunk                   back: a piece of the state
@@ -17,7 +19,8 @@
 //   record       fields
 //   BATCH        batch, delivered here
 //   CHUNK        chunk: not merged before its JOINED
-//   JOINED       number of chunks before it, full, seen, base: with those chunks the state holds all up to `seen`
+//   JOINED       number of chunks before it, full, since, seen, base: with those chunks a state holds all up to `seen`, if it held all
+//                up to `since` before, or the chunks are full
 #ifndef SK_PROTOCOL_CAUSAL_MESSAGE_H
 #define SK_PROTOCOL_CAUSAL_MESSAGE_H
 
@@ -41,10 +44,11 @@ enum { SK_CAUSAL_VECTOR_MAX = 65536 }; // entries; retirement keeps them few
 
 typedef struct sk_causal_message {
     enum sk_causal_kind kind;
-    uint64_t wall_ms, life, digest;
+    uint64_t wall_ms, life, heard_life, digest;
     uint64_t session, number;
+    bool wanted;          // REPORT
     bool flag;            // REPORT: exact (no operation is under way); ASK: everything; DONE: full
-    sk_vector seen, base, lives; // owned by whoever read the message
+    sk_vector seen, base; // owned by whoever read the message
     sk_slice bytes;       // BATCHES, LOGGED, CHUNK
 } sk_causal_message;
 
@@ -55,13 +59,14 @@ void sk_causal_message_deinit(sk_causal_message *message);
 typedef struct sk_causal_batch {
     sk_actor actor;
     uint64_t first, last;
+    uint64_t closes;
     sk_slice operations;
     sk_slice bytes; // all of it
 } sk_causal_batch;
 
-void sk_causal_batch_write(sk_actor actor, uint64_t first, uint64_t last, const sk_vector *needs, sk_slice operations, sk_buffer *out);
+void sk_causal_batch_write(const sk_causal_batch *batch, const sk_vector *needs, sk_buffer *out); // from all but batch->bytes
 // The next batch of a run; `needs` is replaced. Makes the reader bad when it is not what an honest replica writes: operations of that
-// actor alone, numbered without a gap from first to last.
+// actor alone, numbered without a gap from first to last; it closes lives before its own.
 void sk_causal_batch_read(sk_reader *reader, sk_causal_batch *out, sk_vector *needs);
 
 #endif

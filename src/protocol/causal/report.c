@@ -3,30 +3,30 @@
 #include "protocol/causal/causal.h"
 
 static const sk_ns report_pause = 200 * SK_MS; // from a change to the report of it
-static const sk_ns doubt = 5 * SK_S;
+static const sk_ns again_pause_min = 1 * SK_S;
+static const sk_ns again_pause_max = 16 * SK_S;
+
+void sk_causal_watch(sk_causal_replica *causal)
+{
+    if (causal->again_at != SK_NEVER) return;
+    causal->again_pause = again_pause_min;
+    causal->again_at = causal->now + causal->again_pause;
+}
 
 void sk_causal_changed(sk_causal_replica *causal)
 {
     if (causal->report_at == SK_NEVER) causal->report_at = causal->now + report_pause;
-}
-
-static void gather_lives(sk_causal_replica *causal)
-{
-    sk_vector_copy(&causal->lives, &causal->finals);
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        const sk_causal_peer *peer = &causal->peers[i];
-        if (peer->reported) sk_vector_raise(&causal->lives, sk_actor_make(peer->id, peer->life), 1);
-    }
+    sk_causal_watch(causal);
 }
 
 // What is reported must last: others forget what everybody has. So it leaves when all of it is on disk.
-void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer)
+void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer, bool wanted)
 {
-    gather_lives(causal);
     sk_causal_message message = {.kind = SK_CAUSAL_REPORT,
-                                 .lives = causal->lives,
                                  .wall_ms = causal->wall_ms,
                                  .life = causal->life,
+                                 .heard_life = peer->life,
+                                 .wanted = wanted,
                                  .digest = causal->machine->ops->digest(causal->machine),
                                  .flag = !causal->loading && causal->operations.size == 0,
                                  .seen = *sk_causal_seen(causal)};
@@ -52,117 +52,31 @@ void sk_causal_settle(sk_causal_replica *causal)
     sk_causal_log_trim(causal);
 }
 
-// A peer may have retired a life that we still have counted: it knows nothing that we do not, and the reports that let it will let us.
 bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer)
 {
-    if (!peer->reported) return false;
-    for (size_t i = 0; i < peer->told.count; i++) {
-        sk_dot told = peer->told.list[i];
-        uint64_t seen = sk_vector_get(sk_causal_seen(causal), told.actor);
-        if (told.counter <= seen) continue;
-        if (told.counter != SK_RETIRED || seen == 0 || causal->now >= causal->doubt_until) return true;
+    return peer->reported && !sk_vector_covers(sk_causal_seen(causal), &peer->told);
+}
+
+// Our lives before this one are over when nobody has more of them than we have: so said all, when they had heard of our present life
+// from us. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by its
+// last report, which is from before c. Had A closed the life now, nobody would ever take c from B. And what B holds, and has not
+// delivered, is on no disk: it drops it before it says so. Who has less than we gets the rest first, for our batch needs it.
+// Why a node closes its own lives, by a batch: what it has heard when is on no disk. Once each judged the lives of all by itself; one that
+// had judged, and written batches that said so, did not take them back from its own disk (test: V04_a_life_is_closed_by_a_batch).
+uint64_t sk_causal_life_over(const sk_causal_replica *causal)
+{
+    const sk_vector *seen = sk_causal_seen(causal);
+    uint64_t over = 0;
+    for (size_t i = 0; i < seen->count; i++) {
+        sk_dot dot = seen->list[i];
+        bool past = sk_actor_node(dot.actor) == causal->self && dot.actor < sk_causal_self(causal);
+        if (past && dot.counter != SK_RETIRED) over = sk_actor_life(dot.actor);
     }
-    return false;
-}
-
-static bool has_later(const sk_vector *lives, sk_actor life)
-{
-    for (size_t i = 0; i < lives->count; i++) {
-        sk_actor actor = lives->list[i].actor;
-        if (sk_actor_node(actor) == sk_actor_node(life) && actor > life) return true;
+    for (size_t k = 0; over && k < causal->peer_count; k++) {
+        const sk_causal_peer *peer = &causal->peers[k];
+        if (peer->heard_life != causal->life || !sk_vector_covers(seen, &peer->told)) return 0;
     }
-    return false;
-}
-
-// Where a life that others have retired ended, if anybody still knows: 0 if not. From its retirement alone a node with an old backup would
-// not see that it lacks the end.
-static uint64_t final_of(const sk_causal_replica *causal, sk_actor life)
-{
-    uint64_t final = 0;
-    for (size_t i = 0; i < causal->peer_count && !final; i++) final = sk_vector_get(&causal->peers[i].lives, life);
-    return final;
-}
-
-// Something of an earlier life of that node that we do not have? It would be retired with this one.
-static bool knows_earlier(const sk_causal_replica *causal, const sk_vector *told, sk_actor life)
-{
-    for (size_t i = 0; i < told->count; i++) {
-        sk_dot dot = told->list[i];
-        bool earlier = sk_actor_node(dot.actor) == sk_actor_node(life) && dot.actor < life && dot.counter != SK_RETIRED;
-        if (earlier && !sk_vector_has(sk_causal_seen(causal), dot)) return true;
-    }
-    return false;
-}
-
-// A life is over when nobody will ever get more of it: all have the same of it, and said so when they had heard of a later life from
-// that node itself. Why that: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by
-// its last report, which is from before c. Had C retired the life now, it would never take c from B.
-static bool is_over(const sk_causal_replica *causal, sk_dot life)
-{
-    uint32_t node = sk_actor_node(life.actor);
-    if (life.counter == SK_RETIRED) return false;
-    if (node == causal->self && sk_actor_life(life.actor) >= causal->life) return false;
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        const sk_causal_peer *peer = &causal->peers[i];
-        if (!peer->reported) return false;
-        uint64_t told = sk_vector_get(&peer->told, life.actor);
-        bool same = told == SK_RETIRED ? final_of(causal, life.actor) == life.counter : told == life.counter;
-        if (!same) return false;
-        if (knows_earlier(causal, &peer->told, life.actor)) return false;
-        bool later = peer->id == node ? peer->life > sk_actor_life(life.actor) : has_later(&peer->lives, life.actor);
-        if (!later && told != SK_RETIRED) return false;
-    }
-    return true;
-}
-
-// Of the last retired life of each node.
-static void keep_final(sk_causal_replica *causal, sk_dot end)
-{
-    for (size_t i = causal->finals.count; i-- > 0;) {
-        sk_actor actor = causal->finals.list[i].actor;
-        if (sk_actor_node(actor) == sk_actor_node(end.actor)) sk_vector_remove(&causal->finals, actor);
-    }
-    sk_vector_raise(&causal->finals, end.actor, end.counter);
-}
-
-static void retire(sk_causal_replica *causal)
-{
-    sk_vector seen = {0};
-    sk_vector_copy(&seen, sk_causal_seen(causal));
-    bool stopped = false;
-    uint64_t before = causal->counts.retired;
-    for (size_t i = 0; i < seen.count; i++) { // of each node from its first life on, as far as they are over
-        bool next_node = i > 0 && sk_actor_node(seen.list[i - 1].actor) != sk_actor_node(seen.list[i].actor);
-        if (next_node) stopped = false;
-        if (!stopped && is_over(causal, seen.list[i])) {
-            causal->ops->retire(causal->machine, seen.list[i].actor);
-            keep_final(causal, seen.list[i]);
-            causal->counts.retired++;
-        } else if (seen.list[i].counter != SK_RETIRED) {
-            stopped = true;
-        }
-    }
-    sk_vector_deinit(&seen);
-    if (causal->counts.retired == before) return;
-    sk_causal_changed(causal);
-    sk_causal_deliver_held(causal); // what needs a retired life
-}
-
-static bool has_retired_more(const sk_causal_replica *causal, const sk_causal_peer *peer)
-{
-    for (size_t i = 0; i < peer->told.count; i++) {
-        sk_dot told = peer->told.list[i];
-        if (told.counter == SK_RETIRED && sk_vector_get(sk_causal_seen(causal), told.actor) != SK_RETIRED) return true;
-    }
-    return false;
-}
-
-static void begin_or_end_doubt(sk_causal_replica *causal)
-{
-    bool any = false;
-    for (size_t i = 0; i < causal->peer_count; i++) any |= causal->peers[i].linked && has_retired_more(causal, &causal->peers[i]);
-    if (!any) causal->doubt_until = SK_NEVER;
-    else if (causal->doubt_until == SK_NEVER) causal->doubt_until = causal->now + doubt;
+    return over;
 }
 
 // Of our present life a peer knows more than we: it had changes before this, of a backup's future.
@@ -174,7 +88,7 @@ static void rebirth(sk_causal_replica *causal, const sk_causal_peer *peer)
         sk_actor actor = peer->told.list[i].actor;
         if (sk_actor_node(actor) == causal->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor);
     }
-    sk_causal_begin_life(causal, life + 1);
+    sk_causal_begin_life(causal, life);
     causal->counts.reborn++;
 }
 
@@ -190,18 +104,13 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     causal->counts.reports_received++;
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = true;
-    if (peer->life != message->life) { // the others want to know that we know
-        causal->lives_news = true;
-        sk_causal_changed(causal);
-    }
+    peer->heard_life = message->heard_life;
+    bool born = peer->life != message->life; // it wants to know what we have, as who knows of its new life
     peer->life = message->life;
-    sk_vector_copy(&peer->lives, &message->lives);
+    if (born) sk_causal_drop_held(causal);
+    if (born || message->wanted) sk_causal_report_to(causal, peer, false);
     rebirth(causal, peer);
-    if (!causal->loading) {
-        sk_causal_settle(causal);
-        retire(causal);
-    }
-    begin_or_end_doubt(causal);
+    if (!causal->loading) sk_causal_settle(causal);
     bool equal = sk_vector_compare(&message->seen, sk_causal_seen(causal)) == SK_ORDER_EQUAL;
     bool exact = message->flag && !causal->loading && causal->operations.size == 0;
     if (equal && exact && message->digest != causal->machine->ops->digest(causal->machine)) {
@@ -211,22 +120,28 @@ void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const 
     sk_causal_ask_somebody(causal);
 }
 
+static void report_again(sk_causal_replica *causal)
+{
+    bool any = false;
+    for (size_t i = 0; i < causal->peer_count; i++) {
+        sk_causal_peer *peer = &causal->peers[i];
+        if (!peer->linked || (peer->reported && sk_vector_compare(&peer->told, sk_causal_seen(causal)) == SK_ORDER_EQUAL)) continue;
+        sk_causal_report_to(causal, peer, true);
+        any = true;
+    }
+    if (causal->again_pause < again_pause_max) causal->again_pause *= 2;
+    causal->again_at = any ? causal->now + causal->again_pause : SK_NEVER;
+}
+
 void sk_causal_report_tick(sk_causal_replica *causal)
 {
-    if (causal->now >= causal->doubt_until) {
-        sk_causal_ask_somebody(causal);
-        causal->doubt_until = SK_NEVER;
-        begin_or_end_doubt(causal); // nobody was free to be asked, or that one gives us nothing
-    }
+    if (causal->now >= causal->again_at) report_again(causal);
     if (causal->now < causal->report_at) return;
     causal->report_at = SK_NEVER;
-    if (!causal->lives_news && sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
-    causal->lives_news = false;
+    if (sk_vector_compare(&causal->reported, sk_causal_seen(causal)) == SK_ORDER_EQUAL) return;
     sk_vector_copy(&causal->reported, sk_causal_seen(causal));
     for (size_t i = 0; i < causal->peer_count; i++) {
-        if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i]);
+        if (causal->peers[i].linked) sk_causal_report_to(causal, &causal->peers[i], false);
     }
-    if (causal->peer_count || causal->loading) return;
-    sk_causal_settle(causal);
-    retire(causal);
+    if (causal->peer_count == 0) sk_causal_settle(causal);
 }

@@ -25,6 +25,7 @@ static void ask_peer(sk_causal_replica *causal, sk_causal_peer *peer, bool every
     causal->ask = (sk_causal_ask){.peer = peer, .session = ++causal->session, .until = causal->now + patience,
                                   .delivered = causal->counts.delivered};
     causal->counts.asks++;
+    sk_vector_copy(&causal->join_since, sk_causal_seen(causal));
     sk_causal_message message = {
         .kind = SK_CAUSAL_ASK, .session = causal->ask.session, .flag = everything, .seen = *sk_causal_seen(causal)};
     sk_causal_send(causal, peer->id, &message, 0);
@@ -39,7 +40,7 @@ void sk_causal_ask_somebody(sk_causal_replica *causal)
         bool mend = peer->mend && (peer->mended == 0 || causal->now - peer->mended >= mend_pause);
         bool gap = peer->held_of && causal->now >= causal->gap_at;
         if (mend || gap || sk_causal_is_ahead(causal, peer)) {
-            ask_peer(causal, peer, mend || causal->now >= causal->doubt_until);
+            ask_peer(causal, peer, mend);
             return;
         }
     }
@@ -138,6 +139,7 @@ static void write_joined(sk_causal_replica *causal)
     sk_buffer_clear(record);
     sk_write_varint(record, causal->staged.count);
     sk_write_u8(record, causal->join_full);
+    sk_vector_write(&causal->join_since, record);
     sk_vector_write(&causal->join_seen, record);
     sk_vector_write(&causal->join_base, record);
     sk_causal_persist(causal, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record));
@@ -192,7 +194,8 @@ static bool claims_ours(const sk_causal_replica *causal, const sk_vector *vector
 void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
     if (!is_asked(causal, peer, message)) return;
-    if (claims_ours(causal, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
+    bool other = causal->ask.parts != causal->staged.count; // parts of a log are no part of a state
+    if (other || claims_ours(causal, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
         sk_causal_ignore(causal, SK_CAUSAL_IGNORE_forged);
         forget_ask(causal);
         return;
@@ -217,20 +220,34 @@ void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk
     sk_causal_load_tick(causal);
 }
 
-void sk_causal_recover_chunk(sk_causal_replica *causal, sk_slice bytes)
+void sk_causal_recover_chunk(sk_causal_replica *causal, uint64_t number, sk_slice bytes)
 {
-    sk_causal_entry_push(&causal->staged, bytes);
+    sk_causal_entry_push(&causal->staged, bytes)->first = number;
     causal->staged_bytes += bytes.size;
 }
 
-void sk_causal_recover_joined(sk_causal_replica *causal, sk_slice bytes)
+// Chunks that no vector followed before this vector's own, since there was a power cut between, are not of it.
+static bool are_its_chunks(sk_causal_replica *causal, uint64_t count, uint64_t number)
+{
+    while (causal->staged.count > count) {
+        sk_free(((sk_causal_entry *)sk_ring_at(&causal->staged, 0))->bytes);
+        sk_ring_pop_front(&causal->staged, 1);
+    }
+    if (causal->staged.count < count) return false;
+    return count == 0 || ((const sk_causal_entry *)sk_ring_at(&causal->staged, 0))->first == number - count;
+}
+
+void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_slice bytes)
 {
     sk_reader reader = sk_reader_make(bytes);
     uint64_t chunks = sk_read_varint(&reader);
     causal->join_full = sk_read_u8(&reader);
+    sk_vector_read(&causal->join_since, &reader, SK_CAUSAL_VECTOR_MAX);
     sk_vector_read(&causal->join_seen, &reader, SK_CAUSAL_VECTOR_MAX);
     sk_vector_read(&causal->join_base, &reader, SK_CAUSAL_VECTOR_MAX);
-    bool whole = sk_reader_done(&reader) && chunks == causal->staged.count; // else there is damage between
+    // Else there is damage between, or before: differences make nothing whole that has a hole.
+    bool whole = sk_reader_done(&reader) && are_its_chunks(causal, chunks, number);
+    whole &= causal->join_full || sk_vector_covers(sk_causal_seen(causal), &causal->join_since);
     if (whole && merge_staged(causal, 0, SIZE_MAX)) join(causal);
     sk_causal_entries_clear(&causal->staged);
     causal->staged_bytes = 0;
@@ -286,6 +303,10 @@ static void send_parts(sk_causal_replica *causal, sk_causal_peer *peer)
 
 void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
 {
+    if (message->session <= peer->session) { // two answers to one ask would be taken for one
+        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_asked_before);
+        return;
+    }
     stop_answering(causal, peer);
     peer->asking = true;
     peer->session = message->session;

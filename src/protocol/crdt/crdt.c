@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "base/hash.h"
+#include "protocol/lives.h"
 
 sk_crdt_replica *sk_crdt_of(sk_replica *replica)
 {
@@ -29,11 +30,12 @@ static sk_replica *open_replica(const sk_setup *setup)
     crdt->number = setup->recovery.snapshot_position;
     crdt->life_known = setup->recovery.snapshot_epoch;
     crdt->recovered = crdt->number;
-    crdt->first = crdt->number + 1;
-    crdt->report_at = crdt->doubt_until = SK_NEVER;
+    crdt->first = crdt->kept = crdt->number + 1;
+    crdt->report_at = crdt->repeat_at = SK_NEVER;
     crdt->peers = sk_alloc_zeroed(setup->member_count * sizeof *crdt->peers);
     for (size_t i = 0; i < setup->member_count; i++) {
-        if (setup->members[i].id != setup->self) crdt->peers[crdt->peer_count++].id = setup->members[i].id;
+        if (setup->members[i].id == setup->self) continue;
+        crdt->peers[crdt->peer_count++] = (sk_crdt_peer){.id = setup->members[i].id, .doubt_until = SK_NEVER};
     }
     return (sk_replica *)(void *)crdt;
 }
@@ -71,12 +73,38 @@ void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *m
     sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_SEND);
     effect->send.to = to;
     effect->send.message = sk_arena_copy(&crdt->out->arena, sk_buffer_slice(&bytes));
+    if (after < crdt->life_record) after = crdt->life_record;
     effect->send.after = after > crdt->durable ? after : 0;
     effect->send.class = SK_SEND_BULK; // one queue: a report never overtakes the operations before it
     sk_buffer_deinit(&bytes);
 }
 
 // ---- Recovery: records are merged again; what the snapshot has already is passed over ----
+//
+// Behind a gap in their numbers (a lost snapshot, damage) only operations are: they say themselves what they follow. A chunk is the
+// difference to a state that is not there, and what it says to have been seen of a key would be taken for overwritten, here and then
+// everywhere; a vector behind it would claim it. Peers are asked for that again. What is older than the snapshot is in it, or was passed over
+// for that reason when the snapshot was taken.
+
+static void recover_life(sk_crdt_replica *crdt, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    uint64_t life = sk_read_varint(&reader);
+    if (sk_reader_done(&reader) && life > crdt->lived) crdt->lived = life;
+}
+
+static void recover_joined(sk_crdt_replica *crdt, sk_slice bytes)
+{
+    sk_reader reader = sk_reader_make(bytes);
+    sk_vector seen = {0};
+    sk_vector base = {0};
+    bool full = sk_read_u8(&reader);
+    sk_vector_read(&seen, &reader, SK_CRDT_VECTOR_MAX);
+    sk_vector_read(&base, &reader, SK_CRDT_VECTOR_MAX);
+    if (sk_reader_done(&reader)) crdt->ops->join(crdt->machine, &seen, full ? &base : NULL);
+    sk_vector_deinit(&seen);
+    sk_vector_deinit(&base);
+}
 
 static void recover(sk_replica *replica, const sk_record *record)
 {
@@ -84,49 +112,46 @@ static void recover(sk_replica *replica, const sk_record *record)
     SK_ASSERT(!crdt->started);
     if (record->epoch > crdt->life_known) crdt->life_known = record->epoch;
     if (record->kind != SK_RECORD_ENTRY || record->payload.size == 0) return;
+    crdt->gap |= record->number > crdt->recovered + 1;
     if (record->number > crdt->recovered) {
         crdt->recovered = record->number;
         crdt->bytes += record->payload.size;
     }
+    enum sk_crdt_record kind = (enum sk_crdt_record)record->payload.data[0];
     sk_slice bytes = sk_slice_make(record->payload.data + 1, record->payload.size - 1);
-    if (record->payload.data[0] == SK_CRDT_RECORD_OPERATIONS) {
-        size_t taken;
-        crdt->ops->apply(crdt->machine, 0, bytes, &taken); // behind damage a gap stays: peers have what was sent
-    } else if (record->payload.data[0] == SK_CRDT_RECORD_CHUNK) {
-        crdt->ops->merge(crdt->machine, 0, bytes);
-    } else if (record->payload.data[0] == SK_CRDT_RECORD_JOINED) {
-        sk_reader reader = sk_reader_make(bytes);
-        sk_vector seen = {0};
-        sk_vector base = {0};
-        bool full = sk_read_u8(&reader);
-        sk_vector_read(&seen, &reader, SK_CRDT_VECTOR_MAX);
-        sk_vector_read(&base, &reader, SK_CRDT_VECTOR_MAX);
-        if (sk_reader_done(&reader)) crdt->ops->join(crdt->machine, &seen, full ? &base : NULL);
-        sk_vector_deinit(&seen);
-        sk_vector_deinit(&base);
+    bool in_snapshot = record->number <= crdt->number, difference = kind == SK_CRDT_RECORD_CHUNK || kind == SK_CRDT_RECORD_JOINED;
+    if (kind == SK_CRDT_RECORD_LIFE) recover_life(crdt, bytes);
+    if (in_snapshot) return;
+    if (crdt->gap && difference) {
+        crdt->counts.gaps++;
+        return;
     }
+    size_t taken; // of operations behind a gap, none: peers have what was sent
+    if (kind == SK_CRDT_RECORD_OPERATIONS) crdt->ops->apply(crdt->machine, 0, bytes, &taken);
+    if (kind == SK_CRDT_RECORD_CHUNK) crdt->ops->merge(crdt->machine, 0, bytes);
+    if (kind == SK_CRDT_RECORD_JOINED) recover_joined(crdt, bytes);
 }
 
-// A greater number than any life of this node has had, as far as can be known: the time in seconds, and the boot number below, which
-// tells lives of one second apart. A boot number alone would be used again by a directory restored from a backup.
-static uint64_t choose_life(const sk_crdt_replica *crdt)
+static void persist_life(sk_crdt_replica *crdt)
 {
-    enum { BOOT_BITS = 16 };
-    uint64_t boot = crdt->boot & (((uint64_t)1 << BOOT_BITS) - 1);
-    uint64_t life = (crdt->born_ms / 1000) << BOOT_BITS | (boot ? boot : 1);
-    const sk_vector *seen = sk_crdt_seen(crdt);
-    for (size_t i = 0; i < seen->count; i++) {
-        sk_actor actor = seen->list[i].actor;
-        if (sk_actor_node(actor) == crdt->self && sk_actor_life(actor) >= life) life = sk_actor_life(actor) + 1;
-    }
-    return life > crdt->life_known ? life : crdt->life_known + 1;
+    sk_buffer_clear(&crdt->scratch);
+    sk_write_varint(&crdt->scratch, crdt->life);
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch));
+    crdt->life_again = crdt->number;
 }
 
-void sk_crdt_begin_life(sk_crdt_replica *crdt)
+static void choose_life(sk_crdt_replica *crdt, uint64_t beyond)
 {
-    crdt->life = choose_life(crdt);
-    crdt->life_known = crdt->life;
+    if (beyond < crdt->lived) beyond = crdt->lived;
+    crdt->life = sk_life_choose(crdt->self, crdt->boot, crdt->born_ms, sk_crdt_seen(crdt), beyond);
     crdt->ops->identify(crdt->machine, crdt->life);
+}
+
+void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond)
+{
+    choose_life(crdt, beyond);
+    persist_life(crdt);
+    crdt->life_record = crdt->number;
 }
 
 static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
@@ -135,7 +160,8 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     SK_ASSERT(!crdt->started && now >= crdt->now);
     crdt->now = now;
     crdt->started = true;
-    sk_crdt_begin_life(crdt);
+    crdt->out = out;
+    choose_life(crdt, 0);
     if (crdt->number < crdt->recovered) { // one position for all that was recovered
         crdt->number = crdt->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);
@@ -143,8 +169,11 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
         effect->apply.epoch = crdt->life;
     }
     crdt->durable = crdt->number;
+    persist_life(crdt);
+    crdt->life_record = crdt->number;
     sk_crdt_changed(crdt);
     sk_effects_add(out, SK_EFFECT_STATUS);
+    crdt->out = NULL;
 }
 
 // ---- Events ----
@@ -211,11 +240,19 @@ static void halt(sk_crdt_replica *crdt)
     sk_effects_add(crdt->out, SK_EFFECT_STATUS);
 }
 
+// What the snapshot has is not needed any more, once our life is on disk behind it.
+static void give_back(sk_crdt_replica *crdt)
+{
+    if (crdt->durable >= crdt->life_again) crdt->kept = crdt->first;
+}
+
 static void on_snapshot(sk_crdt_replica *crdt, const sk_event *event)
 {
     if (event->snapshot.position + 1 > crdt->first) crdt->first = event->snapshot.position + 1;
     crdt->bytes = 0;
     crdt->snapshot_asked = false;
+    if (event->snapshot.ok && crdt->life_again <= event->snapshot.position) persist_life(crdt); // a snapshot does not tell it
+    give_back(crdt);
 }
 
 static void on_event(sk_crdt_replica *crdt, const sk_event *event)
@@ -231,7 +268,10 @@ static void on_event(sk_crdt_replica *crdt, const sk_event *event)
     case SK_EVENT_RECEIVE: on_receive(crdt, event); break;
     case SK_EVENT_SUBMIT: sk_crdt_on_submit(crdt, event); break;
     case SK_EVENT_READ: on_read(crdt, event); break;
-    case SK_EVENT_DURABLE: crdt->durable = event->durable.number; break;
+    case SK_EVENT_DURABLE:
+        crdt->durable = event->durable.number;
+        give_back(crdt);
+        break;
     case SK_EVENT_DISK_FAILED: halt(crdt); break;
     case SK_EVENT_SNAPSHOT_TAKEN: on_snapshot(crdt, event); break;
     case SK_EVENT_WAITING:
@@ -270,7 +310,7 @@ static sk_ns deadline(const sk_replica *replica)
     const sk_crdt_replica *crdt = own_const(replica);
     if (crdt->halted) return SK_NEVER;
     if (crdt->operations.size || crdt->answer_count) return 0;
-    sk_ns at = earlier(earlier(crdt->report_at, crdt->doubt_until), sk_crdt_sync_deadline(crdt));
+    sk_ns at = earlier(sk_crdt_report_deadline(crdt), sk_crdt_sync_deadline(crdt));
     uint64_t due = crdt->ops->next_due(crdt->machine);
     if (due == UINT64_MAX) return at;
     uint64_t wait_ms = due > crdt->wall_ms ? due - crdt->wall_ms : 0;
@@ -300,7 +340,7 @@ static sk_status status(const sk_replica *replica)
     return (sk_status){.role = crdt->halted ? SK_ROLE_HALTED : SK_ROLE_LEADER, // every node takes writes
                        .leader = crdt->halted ? 0 : crdt->self,
                        .epoch = crdt->life,
-                       .first = crdt->first,
+                       .first = crdt->kept,
                        .last = crdt->number,
                        .committed = crdt->number,
                        .applied = crdt->number,
@@ -324,7 +364,7 @@ static sk_peer_status peer_status(const sk_replica *replica, sk_node_id id)
 void sk_crdt_check(const sk_crdt_replica *crdt)
 {
     SK_ASSERT(sk_vector_covers(sk_crdt_seen(crdt), crdt->ops->base(crdt->machine)));
-    SK_ASSERT(crdt->durable <= crdt->number && crdt->first <= crdt->number + 1);
+    SK_ASSERT(crdt->durable <= crdt->number && crdt->first <= crdt->number + 1 && crdt->kept <= crdt->first);
     SK_ASSERT(!crdt->ask.peer || crdt->ask.peer->linked);
     for (size_t i = 0; i < crdt->peer_count; i++) {
         const sk_crdt_peer *peer = &crdt->peers[i];

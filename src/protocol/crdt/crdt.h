@@ -7,19 +7,21 @@
 // Rules, and the function for each:
 //   1  A submit runs on the machine inside step. Its operations are persisted in one record with all others of the turn, and sent to every
 //      linked peer at the turn's end; its answer leaves when the record is durable. Operations may leave earlier: a life that loses its
-//      last writes never numbers again, so no dot is used twice (C02).                                          live.c: on_submit, flush
+//      last writes never numbers again, so no dot is used twice (C02). So a life is on disk before anybody hears of it, whatever the
+//      clock shows, and stays there when a snapshot takes the log's place.                       live.c: on_submit, flush; crdt.c: begin_life
 //   2  Operations of an actor are applied in the order of their counters, each once: a gap is never applied over (C07); what comes
 //      behind it is held, bounded, while the gap is asked for.                                                  live.c: on_operations
 //   3  From a peer's own mouth only: operations are those of lives of the node that sends them (C11).           live.c: on_operations
 //   4  Whoever learns that a peer has seen more (its report, or a gap) asks it for what changed since its own V: one ask at a time. The
 //      other walks a snapshot of its state and sends chunks, as many under way as are acknowledged, then V and B as of the snapshot, which
 //      the asker joins. An ask that stands still is given up and another peer is asked.                         sync.c
-//   5  A report is V, a digest and the wall time. It is sent when a link comes up and when V has changed, after a pause; so an idle space
-//      is quiet. Equal V and unequal digests: counted, and mended by a full walk.                               report.c: on_report
+//   5  A report is V, a digest and the wall time. It is sent when a link comes up and when V has changed, after a pause, and again, less and
+//      less often, to who is not known to have seen the same; so an idle space is quiet. Equal V and unequal digests: counted, and mended by a full walk.                               report.c: on_report
 //   6  A peer that knows more of our present life than we do knows one that a lost disk has made us forget: we begin another. (Lives are
 //      numbered by time, so it takes a restored backup and a clock that went back.) What was written before that is lost. report.c: rebirth
 //   7  What all members have reported to have seen is settled (B). A life that all know whole and that is over is retired, so vectors do
-//      not grow with restarts (C12).                                                                            report.c: sk_crdt_settle, retire
+//      not grow with restarts (C12). That a peer has retired it proves nothing of a disk that went back: it is believed only if it first
+//      told, on the same link, the counters that we have.                                               report.c: sk_crdt_settle, retire, adopt
 //
 // Invariants (sk_crdt_check): B <= V; held bytes and walks are bounded; nothing is under way with a peer that is not linked.
 #ifndef SK_PROTOCOL_CRDT_CRDT_H
@@ -48,6 +50,8 @@ typedef struct sk_crdt_peer {
     bool linked;
     sk_ns round_trip, heard;
     bool reported;     // `told` and the rest are what it said
+    bool told_here;    // and on this link
+    sk_ns doubt_until; // it has retired what we have not: so long we wait for the others to say so
     sk_vector told;    // its V, durable there
     uint64_t life;     // its present one
     int64_t ahead_ms;  // its wall time minus ours, when it reported
@@ -56,7 +60,7 @@ typedef struct sk_crdt_peer {
     sk_ns mended;      // when it was last asked for everything
     // What it asked us for.
     sk_machine_walk *walk; // NULL: nothing
-    uint64_t walk_session;
+    uint64_t walk_session; // the last that it asked for; 0: none on this link
     uint64_t walk_sent, walk_acknowledged; // chunks
     sk_ns walk_until;  // closed when nothing is acknowledged: it holds on to a state that is past
 } sk_crdt_peer;
@@ -77,6 +81,7 @@ typedef struct sk_crdt_answer {
 typedef struct sk_crdt_counts {
     uint64_t operations_sent, operations_received, operations_held;
     uint64_t asks, chunks_sent, chunks_received, full_walks, given_up;
+    uint64_t gaps; // records passed over in recovery, since others before them are missing
     uint64_t reports_sent, reports_received, mismatches, retired, reborn;
     uint64_t ignored[SK_CRDT_IGNORE_COUNT];
 } sk_crdt_counts;
@@ -101,7 +106,12 @@ typedef struct sk_crdt_replica {
 
     uint64_t number;    // last record
     uint64_t recovered; // last record recovered
+    bool gap;           // records before it are missing
     uint64_t first;     // first record still needed
+    uint64_t kept;      // first one not given back: until our life stands behind the snapshot
+    uint64_t life_record; // that says our life
+    uint64_t life_again;  // and the last that does
+    uint64_t lived;     // greatest life that recovery found
     uint64_t bytes;     // in records since the last snapshot
     uint64_t durable;
     bool snapshot_asked;
@@ -113,7 +123,7 @@ typedef struct sk_crdt_replica {
 
     sk_vector reported;  // V as we last told it
     sk_ns report_at;
-    sk_ns doubt_until;   // a peer has retired what we have not: wait so long for the others to say so
+    sk_ns repeat_at, repeat_pause; // of reports to peers that are not known to have seen the same
     sk_crdt_ask ask;
     uint64_t session;
     sk_crdt_counts counts;
@@ -134,17 +144,19 @@ void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
 void sk_crdt_on_grant(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_ask_somebody(sk_crdt_replica *crdt); // somebody who has seen more, if nobody is asked yet
+void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const sk_vector *base, bool full);
 void sk_crdt_sync_tick(sk_crdt_replica *crdt);
 sk_ns sk_crdt_sync_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer); // its link is gone
 
 // crdt.c
-void sk_crdt_begin_life(sk_crdt_replica *crdt);
+void sk_crdt_begin_life(sk_crdt_replica *crdt, uint64_t beyond); // a greater one than that
 
 // report.c
 void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
 void sk_crdt_report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer);
 void sk_crdt_report_tick(sk_crdt_replica *crdt);
+sk_ns sk_crdt_report_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_changed(sk_crdt_replica *crdt); // V has grown
 void sk_crdt_settle(sk_crdt_replica *crdt);
 bool sk_crdt_is_ahead(const sk_crdt_replica *crdt, const sk_crdt_peer *peer); // it has seen something that we have not

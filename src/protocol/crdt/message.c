@@ -48,7 +48,7 @@ int sk_crdt_message_read(sk_slice bytes, sk_crdt_message *out)
     if (fields & HAS_NUMBER) out->number = sk_read_varint(&reader);
     if (fields & HAS_FLAG) {
         uint8_t flag = sk_read_u8(&reader);
-        if (flag > 1) reader.bad = true;
+        if (flag > (kind == SK_CRDT_REPORT ? SK_CRDT_EXACT | SK_CRDT_ANSWER : 1)) reader.bad = true;
         out->flag = flag;
     }
     if (fields & HAS_SEEN) sk_vector_read(&out->seen, &reader, SK_CRDT_VECTOR_MAX);

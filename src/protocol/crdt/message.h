@@ -22,7 +22,9 @@ enum sk_crdt_kind {
     SK_CRDT_KIND_END,
 };
 
-enum sk_crdt_record { SK_CRDT_RECORD_OPERATIONS = 1, SK_CRDT_RECORD_CHUNK, SK_CRDT_RECORD_JOINED };
+enum { SK_CRDT_EXACT = 1, SK_CRDT_ANSWER = 2 }; // no walk is half merged; the other is to report, too
+
+enum sk_crdt_record { SK_CRDT_RECORD_OPERATIONS = 1, SK_CRDT_RECORD_CHUNK, SK_CRDT_RECORD_JOINED, SK_CRDT_RECORD_LIFE };
 
 enum { SK_CRDT_VECTOR_MAX = 65536 }; // entries; retirement keeps them few
 
@@ -30,7 +32,7 @@ typedef struct sk_crdt_message {
     enum sk_crdt_kind kind;
     uint64_t wall_ms, life, digest;
     uint64_t session, number;
-    bool flag;           // REPORT: exact (no walk is half merged); ASK: everything; DONE: full
+    uint8_t flag;        // REPORT: SK_CRDT_EXACT, SK_CRDT_ANSWER; ASK: everything; DONE: full
     sk_vector seen, base; // owned by whoever read the message
     sk_slice bytes;      // OPERATIONS, CHUNK
 } sk_crdt_message;

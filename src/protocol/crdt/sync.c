@@ -98,6 +98,16 @@ static bool claims_ours(const sk_crdt_replica *crdt, const sk_vector *vector)
     return sk_vector_get(vector, self) > sk_vector_get(sk_crdt_seen(crdt), self);
 }
 
+void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const sk_vector *base, bool full)
+{
+    sk_buffer *record = &crdt->scratch;
+    sk_buffer_clear(record);
+    sk_write_u8(record, full);
+    sk_vector_write(seen, record);
+    sk_vector_write(base, record);
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_JOINED, sk_buffer_slice(record));
+}
+
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message)
 {
     if (!is_asked(crdt, peer, message)) return;
@@ -107,12 +117,7 @@ void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_me
         return;
     }
     crdt->ops->join(crdt->machine, &message->seen, message->flag ? &message->base : NULL);
-    sk_buffer *record = &crdt->scratch;
-    sk_buffer_clear(record);
-    sk_write_u8(record, message->flag);
-    sk_vector_write(&message->seen, record);
-    sk_vector_write(&message->base, record);
-    sk_crdt_persist(crdt, SK_CRDT_RECORD_JOINED, sk_buffer_slice(record));
+    sk_crdt_persist_joined(crdt, &message->seen, &message->base, message->flag);
     sk_crdt_changed(crdt);
     sk_crdt_apply_held(crdt);
     sk_crdt_settle(crdt);
@@ -145,8 +150,13 @@ static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
     }
 }
 
+// One that comes twice is answered once: the chunks of one walk and the end of a later one would make the asker claim what lies between.
 void sk_crdt_on_ask(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message)
 {
+    if (message->session <= peer->walk_session) {
+        sk_crdt_ignore(crdt, SK_CRDT_IGNORE_other_session);
+        return;
+    }
     close_walk(crdt, peer);
     peer->walk = crdt->ops->walk_open(crdt->machine, message->flag ? NULL : &message->seen);
     peer->walk_session = message->session;
@@ -167,6 +177,9 @@ void sk_crdt_on_grant(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
 void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
     close_walk(crdt, peer);
+    peer->walk_session = 0; // another process may come back
+    peer->told_here = false;
+    peer->doubt_until = SK_NEVER;
     sk_buffer_reset(&peer->held, 0);
     if (crdt->ask.peer != peer) return;
     forget_ask(crdt);

@@ -1,0 +1,228 @@
+#include "sim/merging.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include "base/alloc.h"
+#include "protocol/causal/causal.h"
+#include "protocol/crdt/crdt.h"
+#include "sim/clients.h"
+#include "sim/computer.h"
+
+typedef struct look {
+    const sk_machine *machine;
+    uint64_t life;
+    uint64_t chunks; // of others' states, merged in this life
+    bool busy;       // half way through a peer's state
+} look;
+
+struct sk_merging {
+    sk_world *world;
+    sk_vector wide[SK_VOTERS_MAX + 1];
+    uint64_t chunks[SK_VOTERS_MAX + 1], boots[SK_VOTERS_MAX + 1], lives[SK_VOTERS_MAX + 1]; // as of the last look
+    uint32_t last[SK_VOTERS_MAX + 1];                             // sight
+    sk_vector held[SK_VOTERS_MAX + 1];
+    sk_sight *sights;
+    uint32_t count, capacity;
+};
+
+sk_merging *sk_merging_open(sk_world *world)
+{
+    sk_merging *merging = sk_alloc_zeroed(sizeof *merging);
+    merging->world = world;
+    return merging;
+}
+
+void sk_merging_close(sk_merging *merging)
+{
+    if (!merging) return;
+    for (int i = 0; i <= SK_VOTERS_MAX; i++) {
+        sk_vector_deinit(&merging->wide[i]);
+        sk_vector_deinit(&merging->held[i]);
+    }
+    for (uint32_t i = 0; i < merging->count; i++) {
+        sk_vector_deinit(&merging->sights[i].seen);
+        sk_vector_deinit(&merging->sights[i].wide);
+    }
+    sk_free(merging->sights);
+    sk_free(merging);
+}
+
+// The space's facts. False: the node has it not.
+static bool facts_of(const sk_computer *computer, sk_space_facts *out)
+{
+    size_t count = computer->node ? sk_node_space_count(computer->node) : 0;
+    for (size_t i = 0; i < count; i++) {
+        *out = sk_node_space_facts(computer->node, i, false);
+        if (!strcmp(out->protocol, computer->world->swarm.protocol)) return true;
+    }
+    return false;
+}
+
+static bool look_at(const sk_computer *computer, look *out)
+{
+    sk_space_facts facts;
+    const sk_protocol *protocol;
+    if (!facts_of(computer, &facts)) return false;
+    const sk_replica *replica = sk_node_replica(computer->node, facts.id, &protocol);
+    if (protocol == &sk_crdt) {
+        const sk_crdt_replica *crdt = (const void *)replica;
+        *out = (look){.machine = crdt->machine, .life = crdt->life, .chunks = crdt->counts.chunks_received, .busy = crdt->ask.peer != NULL};
+    } else {
+        const sk_causal_replica *causal = (const void *)replica;
+        *out = (look){.machine = causal->machine, .life = causal->life, .busy = causal->loading};
+    }
+    return true;
+}
+
+static const sk_vector *seen_of(const look *look)
+{
+    return look->machine->mergeable->seen(look->machine);
+}
+
+void sk_merging_look(sk_merging *merging, const sk_computer *computer)
+{
+    look now;
+    sk_node_id id = computer->id;
+    if (!look_at(computer, &now)) return;
+    sk_vector_join(&merging->wide[id], seen_of(&now));
+    bool fresh = merging->boots[id] != computer->boots;
+    bool merged = now.chunks != (fresh ? 0 : merging->chunks[id]);
+    if (!fresh && computer->amnesia && merging->lives[id] != now.life)
+        sk_clients_doubt_life(merging->world->clients, sk_actor_make(id, merging->lives[id]));
+    merging->lives[id] = now.life;
+    merging->boots[id] = computer->boots;
+    merging->chunks[id] = now.chunks;
+    if (!merged) return;
+    // Whoever sent the chunk may have shown, and handed on, whatever anybody has.
+    for (sk_node_id other = 1; other <= merging->world->computer_count; other++) {
+        look theirs;
+        if (look_at(&merging->world->computers[other], &theirs)) sk_vector_join(&merging->wide[other], seen_of(&theirs));
+        if (other != id) sk_vector_join(&merging->wide[id], &merging->wide[other]);
+    }
+}
+
+static bool equal(const sk_vector *a, const sk_vector *b)
+{
+    return a->count == b->count && (!a->count || !memcmp(a->list, b->list, a->count * sizeof *a->list));
+}
+
+uint32_t sk_merging_sight(sk_merging *merging, const sk_computer *computer)
+{
+    sk_space_facts facts;
+    look now;
+    if (!facts_of(computer, &facts) || !look_at(computer, &now)) return 0;
+    sk_merging_look(merging, computer);
+    sk_actor self = sk_actor_make(computer->id, facts.status.epoch);
+    uint64_t wall_ms = sk_computer_wall_ms(computer);
+    uint32_t last = merging->last[computer->id];
+    if (last) {
+        const sk_sight *before = &merging->sights[last - 1];
+        if (before->self == self && before->wall_ms == wall_ms && equal(&before->seen, seen_of(&now)) &&
+            equal(&before->wide, &merging->wide[computer->id]))
+            return last;
+    }
+    if (merging->count == merging->capacity) {
+        merging->capacity = merging->capacity ? merging->capacity * 2 : 256;
+        merging->sights = sk_realloc(merging->sights, merging->capacity * sizeof *merging->sights);
+    }
+    sk_sight *made = &merging->sights[merging->count++];
+    *made = (sk_sight){.self = self, .wall_ms = wall_ms};
+    sk_vector_copy(&made->seen, seen_of(&now));
+    sk_vector_copy(&made->wide, &merging->wide[computer->id]);
+    return merging->last[computer->id] = merging->count;
+}
+
+const sk_sight *sk_merging_sight_at(const sk_merging *merging, uint32_t sight)
+{
+    return &merging->sights[sight - 1];
+}
+
+bool sk_merging_founded(const sk_merging *merging, char *why, size_t size)
+{
+    const sk_world *world = merging->world;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        sk_space_facts facts;
+        if (facts_of(&world->computers[id], &facts) && facts.status.role == SK_ROLE_LEADER) continue;
+        snprintf(why, size, "node %" PRIu32 " has no space of protocol %s yet", id, world->swarm.protocol);
+        return false;
+    }
+    return true;
+}
+
+static bool same(const look *one, const look *first, sk_node_id id, sk_node_id first_id, char *why, size_t size)
+{
+    const char *wrong = NULL;
+    if (one->busy)
+        wrong = "is half way through a peer's state";
+    else if (sk_vector_compare(seen_of(one), seen_of(first)) != SK_ORDER_EQUAL)
+        wrong = "has not seen the same";
+    else if (one->machine->ops->digest(one->machine) != first->machine->ops->digest(first->machine))
+        wrong = "has seen the same and shows something else";
+    if (wrong) snprintf(why, size, "node %" PRIu32 " %s as node %" PRIu32, id, wrong, first_id);
+    return !wrong;
+}
+
+bool sk_merging_converged(const sk_merging *merging, char *why, size_t size)
+{
+    const sk_world *world = merging->world;
+    look first = {0};
+    sk_node_id first_id = 0;
+    for (sk_node_id id = 1; id <= world->computer_count; id++) {
+        const sk_computer *computer = &world->computers[id];
+        look now;
+        if (computer->gone) continue;
+        if (!sk_computer_running(computer) || !look_at(computer, &now) || sk_merging_halted(computer)) {
+            snprintf(why, size, "node %" PRIu32 " does not serve its space", id);
+            return false;
+        }
+        if (!first_id) {
+            first = now;
+            first_id = id;
+        }
+        if (!same(&now, &first, id, first_id, why, size)) return false;
+    }
+    return true;
+}
+
+bool sk_merging_alone(const sk_merging *merging, const sk_computer *computer)
+{
+    sk_space_facts facts;
+    if (merging->world->computer_count < 2 || !facts_of(computer, &facts)) return false;
+    const sk_protocol *protocol;
+    const sk_replica *replica = sk_node_replica(computer->node, facts.id, &protocol);
+    for (sk_node_id id = 1; id <= merging->world->computer_count; id++) {
+        if (id != computer->id && protocol->peer_status(replica, id).linked) return false;
+    }
+    return true;
+}
+
+bool sk_merging_halted(const sk_computer *computer)
+{
+    sk_space_facts facts;
+    return facts_of(computer, &facts) && facts.status.role == SK_ROLE_HALTED;
+}
+
+void sk_merging_note_held(sk_merging *merging, sk_node_id id)
+{
+    look now;
+    if (look_at(&merging->world->computers[id], &now)) sk_vector_copy(&merging->held[id], seen_of(&now));
+}
+
+bool sk_merging_covers(const sk_merging *merging, const sk_computer *other, sk_node_id id)
+{
+    look now;
+    if (!sk_computer_running(other) || sim_disk_under_way(other->platter) || !look_at(other, &now) || now.busy) return false;
+    return sk_vector_covers(seen_of(&now), &merging->held[id]);
+}
+
+bool sk_merging_is_elsewhere(const sk_merging *merging, sk_node_id id, sk_dot dot)
+{
+    for (sk_node_id other = 1; other <= merging->world->computer_count; other++) {
+        const sk_computer *computer = &merging->world->computers[other];
+        look now;
+        if (other == id || !sk_computer_running(computer) || sim_disk_under_way(computer->platter)) continue;
+        if (look_at(computer, &now) && sk_vector_has(seen_of(&now), dot)) return true;
+    }
+    return false;
+}
