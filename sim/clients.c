@@ -502,6 +502,7 @@ static void note_sights(sk_clients *clients, const sk_connection *connection, bo
             if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
         } else if (!op->before) {
             op->before = sight;
+            op->doubtful |= sk_merging_is_bygone(clients->world->merging, computer);
         }
     }
 }

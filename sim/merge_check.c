@@ -43,7 +43,7 @@ static bool is_placed(const act *one)
 
 static bool surely(const act *reader, const act *other)
 {
-    if (!acknowledged(other)) return false;
+    if (!acknowledged(other) || other->op->start > reader->op->end) return false;
     if (reader->audit && other->op->end < reader->op->start) return true;
     bool same_node = other->op->node == reader->op->node && other->op->amnesia == reader->op->amnesia;
     if (same_node && other->op->end < reader->op->start) return true;

@@ -203,6 +203,18 @@ bool sk_merging_halted(const sk_computer *computer)
     return facts_of(computer, &facts) && facts.status.role == SK_ROLE_HALTED;
 }
 
+bool sk_merging_is_bygone(const sk_merging *merging, const sk_computer *computer)
+{
+    look now;
+    if (!computer->amnesia || !look_at(computer, &now)) return false;
+    sk_actor self = sk_actor_make(computer->id, now.life);
+    uint64_t made = sk_vector_get(seen_of(&now), self);
+    for (sk_node_id id = 1; id <= merging->world->computer_count; id++) {
+        if (id != computer->id && sk_vector_get(&merging->wide[id], self) > made) return true;
+    }
+    return false;
+}
+
 void sk_merging_note_held(sk_merging *merging, sk_node_id id)
 {
     look now;
