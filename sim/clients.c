@@ -339,7 +339,7 @@ static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer 
 {
     enum sk_plant plant = clients->world->plant;
     if (plant == SK_PLANT_PHANTOM_ACK && (answer->kind == SK_ANSWER_REFUSED || answer->kind == SK_ANSWER_DOWN) &&
-        op->kind == SK_OPERATION_SET)
+        (op->kind == SK_OPERATION_SET || op->kind == SK_OPERATION_MERGE_SET))
         *answer = (sk_answer){.kind = SK_ANSWER_OK};
     const sk_key *about = &clients->keys.list[op->key];
     if (plant == SK_PLANT_STALE_READ && op->kind == SK_OPERATION_LIST && answer->kind == SK_ANSWER_TEXT &&
