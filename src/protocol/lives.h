@@ -4,9 +4,9 @@
 
 #include "clock/vector.h"
 
-// A greater number than any life of this node has had, as far as can be known, and than `beyond`: the time in seconds (or, where a clock
-// went back, the second behind the last life's), and below it the boot number, which tells starts of one second apart. A boot number alone
-// would be used again by a directory restored from a backup.
+// A greater number than any life of this node has had, as far as can be known, and than `beyond`: the time in 1/256 s, and below it the
+// boot number's lowest bits, which tell starts of one moment apart. So a life is greater than one that the disk lost without a sign, if
+// only the clock went on. A boot number alone would be used again by a directory restored from a backup.
 uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond);
 
 // The first operation of a run, as a machine's prepare appends them (machine.h).
