@@ -51,6 +51,8 @@ void sk_atlas_look(sk_world *world)
                     facts.applied >= computer->held_last[facts.id] &&
                     facts.status.epoch >= computer->held_epoch[facts.id];
         }
+        // A mark that could not be taken away makes it stand aside once more at its next start.
+        if (whole && world->merging) whole = !sim_disk_file(computer->platter, "wal/damaged").data;
         if (whole && world->merging) whole = sk_merging_covers(world->merging, computer, id);
         if (whole) computer->damaged_boot = 0;
     }

@@ -43,7 +43,7 @@ static bool is_placed(const act *one)
 
 static bool surely(const act *reader, const act *other)
 {
-    if (!acknowledged(other)) return false;
+    if (!acknowledged(other) || other->op->start > reader->op->end) return false;
     if (reader->audit && other->op->end < reader->op->start) return true;
     bool same_node = other->op->node == reader->op->node && other->op->amnesia == reader->op->amnesia;
     if (same_node && other->op->end < reader->op->start) return true;
@@ -269,7 +269,8 @@ static bool check_lease(const book *book, size_t reader)
     bool simple = true;
     for (size_t i = 0; i < book->count; i++) {
         const act *one = &book->acts[i];
-        if (sk_request_reads(one->op->kind) || !related(book, reader, i, POSSIBLY)) continue;
+        // Any deadline so far: whoever saw it pass has cleared the key, and that is seen where the deadline itself is not yet.
+        if (sk_request_reads(one->op->kind) || one->op->start > read->op->end) continue;
         uint64_t length_ms = one->op->length / SK_MS;
         uint64_t from = earliest(one), to = latest(one);
         if (from + length_ms < first) first = from + length_ms;

@@ -88,7 +88,7 @@ void sk_merging_look(sk_merging *merging, const sk_computer *computer)
     sk_vector_join(&merging->wide[id], seen_of(&now));
     bool fresh = merging->boots[id] != computer->boots;
     bool merged = now.chunks != (fresh ? 0 : merging->chunks[id]);
-    if (!fresh && computer->amnesia && merging->lives[id] != now.life)
+    if (!fresh && computer->restored && merging->lives[id] != now.life)
         sk_clients_doubt_life(merging->world->clients, sk_actor_make(id, merging->lives[id]));
     merging->lives[id] = now.life;
     merging->boots[id] = computer->boots;
@@ -201,6 +201,18 @@ bool sk_merging_halted(const sk_computer *computer)
 {
     sk_space_facts facts;
     return facts_of(computer, &facts) && facts.status.role == SK_ROLE_HALTED;
+}
+
+bool sk_merging_is_bygone(const sk_merging *merging, const sk_computer *computer)
+{
+    look now;
+    if (!computer->restored || !look_at(computer, &now)) return false;
+    sk_actor self = sk_actor_make(computer->id, now.life);
+    uint64_t made = sk_vector_get(seen_of(&now), self);
+    for (sk_node_id id = 1; id <= merging->world->computer_count; id++) {
+        if (id != computer->id && sk_vector_get(&merging->wide[id], self) > made) return true;
+    }
+    return false;
 }
 
 void sk_merging_note_held(sk_merging *merging, sk_node_id id)

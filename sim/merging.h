@@ -36,6 +36,10 @@ bool sk_merging_converged(const sk_merging *merging, char *why, size_t size);
 bool sk_merging_alone(const sk_merging *merging, const sk_computer *computer);
 bool sk_merging_halted(const sk_computer *computer);
 
+// Does anybody else know more of its present life than it does itself? It is a backup's, and its clock chose a life that is over for the
+// others: what it writes before it notices may be lost (docs/crdt.md).
+bool sk_merging_is_bygone(const sk_merging *merging, const sk_computer *computer);
+
 // ---- What a node held, for those who take from it ----
 
 // Notes what the computer's replica holds; it is running.

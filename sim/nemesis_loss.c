@@ -106,6 +106,7 @@ static bool restore(sk_nemesis *nemesis)
     sk_clients_doubt(world->clients, computer->id, backup->taken);
     computer->restored_boot = sk_node_identity(computer->node)->boot;
     computer->amnesia++;
+    computer->restored = true;
     sk_computer_kill(computer, false);
     sim_disk_roll_back(computer->platter, backup->disk);
     sk_computer_restart_at(computer, world->now + SK_MS + sk_prng_below(&nemesis->prng, 2 * SK_S));

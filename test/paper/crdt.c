@@ -367,13 +367,16 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_run(&c, SK_S);
     crdt_heal(&c); // it takes differences
     assert_true(counts(&c, 2)->chunks_received > 0);
+    uint64_t life = sk_crdt_of(c.nodes[2].replica)->life;
     crdt_crash(&c, &c.nodes[2]);
     sk_buffer_clear(&c.nodes[2].snapshot);
     c.nodes[2].snapshot_position = 0;
+    c.nodes[2].wall_offset_ms = -3600 * 1000; // and the clock is no help, either
     crdt_cut(&c, 0, 2, true);
     crdt_cut(&c, 1, 2, true);
     crdt_start(&c, &c.nodes[2]);
     assert_true(counts(&c, 2)->gaps > 0);
+    assert_true(sk_crdt_of(c.nodes[2].replica)->life > life);
     snapshot_beside_the_log(&c, &c.nodes[2]); // of what is left
     crdt_crash(&c, &c.nodes[2]);
     crdt_start(&c, &c.nodes[2]);

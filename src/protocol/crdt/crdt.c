@@ -28,7 +28,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     crdt->limits = setup->limits;
     crdt->now = setup->now;
     crdt->number = setup->recovery.snapshot_position;
-    crdt->life_known = setup->recovery.snapshot_epoch;
+    crdt->lived = setup->recovery.snapshot_epoch;
     crdt->recovered = crdt->number;
     crdt->first = crdt->kept = crdt->number + 1;
     crdt->report_at = crdt->repeat_at = SK_NEVER;
@@ -110,7 +110,7 @@ static void recover(sk_replica *replica, const sk_record *record)
 {
     sk_crdt_replica *crdt = sk_crdt_of(replica);
     SK_ASSERT(!crdt->started);
-    if (record->epoch > crdt->life_known) crdt->life_known = record->epoch;
+    if (record->epoch > crdt->lived) crdt->lived = record->epoch;
     if (record->kind != SK_RECORD_ENTRY || record->payload.size == 0) return;
     crdt->gap |= record->number > crdt->recovered + 1;
     if (record->number > crdt->recovered) {
@@ -161,7 +161,10 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     crdt->now = now;
     crdt->started = true;
     crdt->out = out;
-    choose_life(crdt, 0);
+    // Behind damage we may not know of our own lives, and what we write in one that is over for the others would be lost. Boot numbers are
+    // not in the log: above all lives that are numbered by time, they are an order by themselves.
+    const uint64_t half = (uint64_t)1 << (SK_ACTOR_LIFE_BITS - 1);
+    choose_life(crdt, damaged || crdt->gap ? half | (crdt->boot & (half / 2 - 1)) : 0);
     if (crdt->number < crdt->recovered) { // one position for all that was recovered
         crdt->number = crdt->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);

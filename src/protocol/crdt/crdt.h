@@ -89,7 +89,6 @@ typedef struct sk_crdt_counts {
 typedef struct sk_crdt_replica {
     sk_node_id self;
     uint64_t life;     // our present one
-    uint64_t life_known; // the greatest of ours in a record, even if all that it changed was lost
     uint64_t boot;
     uint64_t born_ms;
     sk_machine *machine;
@@ -111,7 +110,7 @@ typedef struct sk_crdt_replica {
     uint64_t kept;      // first one not given back: until our life stands behind the snapshot
     uint64_t life_record; // that says our life
     uint64_t life_again;  // and the last that does
-    uint64_t lived;     // greatest life that recovery found
+    uint64_t lived;     // greatest of our lives that recovery found, even if all that it changed was lost
     uint64_t bytes;     // in records since the last snapshot
     uint64_t durable;
     bool snapshot_asked;
