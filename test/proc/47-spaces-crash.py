@@ -41,8 +41,10 @@ def interrupt(ground, draw, words):
     victim = draw.choice(ground.numbers)
     asker.start()
     time.sleep(draw.uniform(0, 0.35))
+    after = len(ground.lines)
     ground.kill_at_once(victim)
     asker.join()
+    ground.wait_line(rf"node {victim} died", after=after)  # else it cannot be started yet
     ground.act("start", victim)
     for number in ground.numbers:
         wait_for(f"node {number} serves", lambda: ground.serves(number), 60)
