@@ -14,7 +14,7 @@ static void recover_state(sk_raft_replica *raft, const sk_record *record)
         return; // carried forward, overtaken since
     raft->state_record = record->number;
     raft->recovering = record->payload.data[1] & STATE_RECOVERING;
-    if (record->payload.size == 4) raft->pledge_ms = record->payload.data[2] | record->payload.data[3] << 8;
+    if (record->payload.size == 4) raft->pledge_ms = record->payload.data[2] | (uint64_t)record->payload.data[3] << 8;
     if (record->epoch < raft->term) return; // below the snapshot's term: no vote of that matters
     raft->term = record->epoch;
     raft->vote = record->payload.data[0];
