@@ -102,6 +102,7 @@ def main():
             wait_for("what node 1 had on disk", used)
             check(client.call("GET", SPACE + "alone99") == b"99", "the session's write")
 
+        ground.wait_all_serve()  # node 3 may have had it before node 1 was back
         retired_and_alone(ground)
 
         for number in ground.numbers:
