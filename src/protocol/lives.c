@@ -16,6 +16,12 @@ uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk
     return life ? life : 1;
 }
 
+uint64_t sk_life_beyond_time(uint64_t boot)
+{
+    const uint64_t half = (uint64_t)1 << (SK_ACTOR_LIFE_BITS - 1);
+    return half | (boot & (half / 2 - 1));
+}
+
 sk_operation_head sk_operation_head_read(sk_reader *reader)
 {
     sk_operation_head head = {.actor = sk_actor_read(reader)};

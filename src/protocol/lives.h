@@ -10,6 +10,11 @@
 // a directory restored from a backup uses them again, and of great ones there is room for a part only.
 uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond);
 
+// The `beyond` of a start behind damage, with this boot number: our own lives may be lost there, and what is written in one that is over
+// for the others would be lost, too. It is above all lives that are numbered by time (until 2054); boot numbers, which are not in the log,
+// are an order by themselves.
+uint64_t sk_life_beyond_time(uint64_t boot);
+
 // The first operation of a run, as a machine's prepare appends them (machine.h).
 //   operation   actor, first (varint), more (varint: 0 or 1 counters besides), sized piece
 typedef struct sk_operation_head {

@@ -150,10 +150,7 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     causal->started = true;
     sk_causal_entries_clear(&causal->staged); // of a sync that was not finished
     causal->staged_bytes = 0;
-    // Behind damage we may not know of our own lives, and what we write in one that is closed elsewhere would be taken for known. Boot numbers
-    // are not in the log: above all lives that are numbered by time, they are an order by themselves.
-    const uint64_t half = (uint64_t)1 << (SK_ACTOR_LIFE_BITS - 1);
-    sk_causal_begin_life(causal, damaged ? half | (causal->boot & (half / 2 - 1)) : 0);
+    sk_causal_begin_life(causal, damaged ? sk_life_beyond_time(causal->boot) : 0);
     causal->session = causal->life << SESSION_BITS;
     if (causal->number < causal->recovered) { // one position for all that was recovered
         causal->number = causal->recovered;

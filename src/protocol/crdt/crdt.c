@@ -161,10 +161,7 @@ static void start(sk_replica *replica, sk_ns now, bool damaged, sk_effects *out)
     crdt->now = now;
     crdt->started = true;
     crdt->out = out;
-    // Behind damage we may not know of our own lives, and what we write in one that is over for the others would be lost. Boot numbers are
-    // not in the log: above all lives that are numbered by time, they are an order by themselves.
-    const uint64_t half = (uint64_t)1 << (SK_ACTOR_LIFE_BITS - 1);
-    choose_life(crdt, damaged || crdt->gap ? half | (crdt->boot & (half / 2 - 1)) : 0);
+    choose_life(crdt, damaged || crdt->gap ? sk_life_beyond_time(crdt->boot) : 0);
     if (crdt->number < crdt->recovered) { // one position for all that was recovered
         crdt->number = crdt->recovered;
         sk_effect *effect = sk_effects_add(out, SK_EFFECT_APPLY);

@@ -16,7 +16,8 @@
 //      other walks a snapshot of its state and sends chunks, as many under way as are acknowledged, then V and B as of the snapshot, which
 //      the asker joins. An ask that stands still is given up and another peer is asked.                         sync.c
 //   5  A report is V, a digest and the wall time. It is sent when a link comes up and when V has changed, after a pause, and again, less and
-//      less often, to who is not known to have seen the same; so an idle space is quiet. Equal V and unequal digests: counted, and mended by a full walk.                               report.c: on_report
+//      less often, to who is not known to have seen the same; so an idle space is quiet. Equal V and unequal digests: counted, and mended by a full
+//      walk.                                                                                                    report.c: on_report
 //   6  A peer that knows more of our present life than we do knows one that a lost disk has made us forget: we begin another. (Lives are
 //      numbered by time, so it takes a restored backup and a clock that went back.) What was written before that is lost. report.c: rebirth
 //   7  What all members have reported to have seen is settled (B). A life that all know whole and that is over is retired, so vectors do
