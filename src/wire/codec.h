@@ -15,7 +15,8 @@ typedef struct sk_reader {
 
 static inline sk_reader sk_reader_make(sk_slice bytes)
 {
-    return (sk_reader){.at = bytes.data, .end = bytes.data + bytes.size, .bad = false};
+    const uint8_t *at = bytes.size > 0 ? bytes.data : (const uint8_t *)""; // never NULL: arithmetic on it is undefined
+    return (sk_reader){.at = at, .end = at + bytes.size, .bad = false};
 }
 
 static inline size_t sk_reader_left(const sk_reader *reader)
