@@ -433,17 +433,6 @@ static void chronicle_answer(const sk_clients *clients, const client *one, const
                         (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
 }
 
-// So many requests wait for this node's answers.
-static size_t waiting_at(const sk_clients *clients, sk_node_id id)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i <= clients->count; i++) {
-        const client *one = &clients->list[i];
-        if (one->connection && one->connection->to == id) count += one->waiting.count;
-    }
-    return count;
-}
-
 // A mergeable space asks nobody: a node that nothing was wrong with has no reason not to answer.
 static void check_available(sk_clients *clients, size_t index, const sk_answer *answer)
 {
@@ -453,8 +442,7 @@ static void check_available(sk_clients *clients, size_t index, const sk_answer *
     bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
     // A write waits for its node's disk, and may wait long for a slow one that has much to do.
     bool disk = answer->kind == SK_ANSWER_UNKNOWN && sim_disk_under_way(computer->platter);
-    bool crowded = waiting_at(clients, op->node) > clients->world->swarm.limits.pending_max; // more than it takes at a time
-    if (!steady || disk || crowded || sk_merging_halted(computer)) return;
+    if (!steady || disk || sk_merging_halted(computer)) return;
     sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
                   index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
 }
