@@ -422,6 +422,10 @@ void sk_computer_kill(sk_computer *computer, bool power)
     if (world->chronicle)
         sk_chronicle_node(world->chronicle, computer->id, SK_TOPIC_DEATH, power ? "loses power" : "is killed");
     sk_trace_mix(&world->trace, SK_WORLD_RESTART, computer->id, power);
+    if (world->merging) {
+        sk_merging_look(world->merging, computer);
+        if (world->swarm.durability != SK_DURABILITY_ALWAYS) sk_clients_cut(world->clients, computer->id);
+    }
     sk_computer_note_held(computer);
     if (power)
         sim_disk_crash(computer->platter);
