@@ -16,7 +16,6 @@
 #include "sim/merging.h"
 #include "sim/request.h"
 #include "sim/sessions.h"
-#include "sim/synced.h"
 #include "sim/workload.h"
 
 typedef struct client {
@@ -530,6 +529,7 @@ static void note_sights(sk_clients *clients, const sk_connection *connection, bo
             if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
         } else if (!op->before) {
             op->before = sight;
+            op->arrived = clients->world->now;
             op->doubtful |= sk_merging_is_bygone(clients->world->merging, computer);
         }
     }
@@ -752,45 +752,9 @@ void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
     }
 }
 
-bool sk_clients_answered_in(const sk_clients *clients, uint64_t actor)
+sk_history *sk_clients_history(sk_clients *clients)
 {
-    for (size_t i = 0; i < clients->history.count; i++) {
-        const sk_operation *op = &clients->history.list[i];
-        if (op->outcome != SK_OUTCOME_OK || !op->after || sk_request_reads(op->kind)) continue;
-        const sk_sight *after = sk_merging_sight_at(clients->world->merging, op->after);
-        if (after->self == actor && sk_vector_get(&after->seen, actor)) return true;
-    }
-    return false;
-}
-
-// Its change is beyond what its node had made when it was asked: certainly not on disk if no more than that is.
-static bool is_certainly_missing(const sk_merging *merging, const sk_operation *op, sk_actor self)
-{
-    if (!sk_request_changes(op->kind) || !op->before) return false;
-    const sk_sight *before = sk_merging_sight_at(merging, op->before);
-    return before->self == self && !sk_merging_is_synced(merging, op->node, (sk_dot){self, sk_vector_get(&before->seen, self) + 1});
-}
-
-void sk_clients_cut(sk_clients *clients, sk_node_id id)
-{
-    sk_world *world = clients->world;
-    const sk_computer *computer = &world->computers[id];
-    sk_actor self = sk_merging_actor(computer);
-    for (size_t i = 0; i < clients->history.count; i++) {
-        sk_operation *op = &clients->history.list[i];
-        bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING;
-        if (op->node != id || !answered || !sk_request_merges(op->kind) || sk_request_reads(op->kind) || !op->after) continue;
-        const sk_sight *after = sk_merging_sight_at(world->merging, op->after);
-        sk_dot last = {self, sk_vector_get(&after->seen, self)};
-        if (after->self != self || !last.counter || sk_merging_is_synced(world->merging, id, last)) continue;
-        if (is_certainly_missing(world->merging, op, self) && !sk_synced_excused(computer, op))
-            sk_world_fail(world, SK_VERDICT_WRONG, "node %" PRIu32 " answered operation #%zu %" PRIu64 " ms ago and has not written it down", id,
-                          i + 1, (world->now - op->end) / SK_MS);
-        op->cut = world->now;
-        if (sk_merging_is_elsewhere(world->merging, id, last)) continue;
-        sk_world_reach(world, SK_SOMETIMES_WINDOW_CUT);
-        op->doubtful = true;
-    }
+    return &clients->history;
 }
 
 void sk_clients_doubt_life(sk_clients *clients, uint64_t actor)

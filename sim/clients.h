@@ -27,6 +27,7 @@ void sk_clients_calm(sk_clients *clients, bool calm);
 void sk_clients_describe(const sk_clients *clients, char *out, size_t size);
 // The whole history, when the audit is over.
 void sk_clients_check(sk_clients *clients);
+sk_history *sk_clients_history(sk_clients *clients); // all that was asked
 size_t sk_clients_operations(const sk_clients *clients);      // asked for
 uint64_t sk_clients_acknowledged(const sk_clients *clients); // answered with a result
 // Has anything been, of what was asked at `start` or later?
@@ -37,12 +38,6 @@ void sk_clients_event(sk_clients *clients, const sk_heap_event *event); // CLIEN
 
 // The disk of this node loses what came after `since`; its process is about to die. What nobody else has of it may be lost.
 void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since);
-
-// This node ends. What it answered in its present life may be lost as far as the durability of its space allows, if nobody else has it on disk;
-// more than that must be on its own, and is an error.
-void sk_clients_cut(sk_clients *clients, sk_node_id id);
-// Has anything been answered that this life did?
-bool sk_clients_answered_in(const sk_clients *clients, uint64_t actor);
 
 // A node on an old backup has given up this life: what it wrote in it may be lost (docs/crdt.md).
 void sk_clients_doubt_life(sk_clients *clients, uint64_t actor);

@@ -8,6 +8,7 @@
 #include "protocol/crdt/crdt.h"
 #include "sim/clients.h"
 #include "sim/computer.h"
+#include "sim/loss.h"
 #include "sim/synced.h"
 
 typedef struct look {
@@ -105,7 +106,7 @@ static void begin_life(sk_merging *merging, const sk_computer *computer, const l
     uint64_t made = sk_vector_get(seen_of(now), self);
     sk_synced_restart(&merging->synced[computer->id]);
     if (computer->restored) return; // see sk_merging_is_bygone
-    bool heard = sk_clients_answered_in(merging->world->clients, self);
+    bool heard = sk_loss_answered_in(merging->world, sk_clients_history(merging->world->clients), self);
     for (sk_node_id id = 1; id <= merging->world->computer_count; id++)
         heard |= id != computer->id && sk_vector_get(&merging->wide[id], self) > made;
     if (heard)
