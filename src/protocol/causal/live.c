@@ -80,11 +80,12 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
     sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
     batch.bytes = sk_buffer_slice(&causal->scratch);
     sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes);
+    if (!causal->life_record) causal->life_record = causal->number;
     sk_causal_log_add(causal, &batch);
     sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
     for (size_t i = 0; i < causal->peer_count; i++) {
         if (!causal->peers[i].linked) continue;
-        sk_causal_send(causal, causal->peers[i].id, &message, 0);
+        sk_causal_send(causal, causal->peers[i].id, &message, causal->life_record);
         causal->counts.batches_sent++;
     }
     causal->flushed = last;
