@@ -19,7 +19,7 @@ static const char usage[] =
     "  --protocol NAME   the protocol of the data: raft (default), crdt or causal\n"
     "  --seed N          one run; prints what was drawn first and the trace's hash last\n"
     "  --seeds A..B      many runs, with a summary\n"
-    "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload or --nodes behind it where\n"
+    "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload, ... behind it where\n"
     "                    it needs them; # begins a comment\n"
     "  --hours H         as many runs as that time allows (0.5 is half an hour), from the first seed on (--seed N, or\n"
     "                    --seeds A..B for no more than those); the summary says the last one, to go on from there\n"
