@@ -107,8 +107,10 @@ static void begin_life(sk_merging *merging, const sk_computer *computer, const l
     sk_synced_restart(&merging->synced[computer->id]);
     if (computer->restored) return; // see sk_merging_is_bygone
     bool heard = sk_loss_answered_in(merging->world, sk_clients_history(merging->world->clients), self);
-    for (sk_node_id id = 1; id <= merging->world->computer_count; id++)
-        heard |= id != computer->id && sk_vector_get(&merging->wide[id], self) > made;
+    for (sk_node_id id = 1; id <= merging->world->computer_count; id++) {
+        uint64_t known = sk_vector_get(&merging->wide[id], self);
+        heard |= id != computer->id && known > made && known != SK_RETIRED; // after a loss it may be one that is over: it begins another
+    }
     if (heard)
         sk_world_fail(merging->world, SK_VERDICT_WRONG, "node %" PRIu32 " begins life %" PRIu64 " for the second time", computer->id, now->life);
 }
