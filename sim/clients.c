@@ -426,7 +426,7 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     sk_world *world = clients->world;
     // Who must get through backs off, twice as long each time: clients that never do can keep a slow cluster busy with what nobody
     // waits for any more, for ever.
-    one->failures = fine ? 0 : one->failures < 6 ? one->failures + 1 : 6;
+    one->failures = fine ? 0 : one->failures < 7 ? one->failures + 1 : 7;
     sk_ns pause = clients->stage == SK_CLIENTS_WORK ? draw_thought(clients, one) : fine ? 0 : (25 * SK_MS) << one->failures;
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
 }
