@@ -136,7 +136,7 @@ static const sk_command rows[] = {
      "Sets a string if the key does not exist", "1.0.0"},
     {"setrange", 4, WRITE | DENY_OOM | RMW, 1, 1, 1, "string", sk_run_setrange,
      "Overwrites a part of the string at a key", "2.2.0"},
-    {"siblings", 2, READ, 1, 1, 1, "skein", sk_run_siblings,
+    {"siblings", -2, READ, 1, 1, 1, "skein", sk_run_siblings,
      "All that a key of a mergeable space holds, shown or not", "7.0.0"},
     {"sismember", 3, READ | FAST, 1, 1, 1, "set", sk_run_sismember,
      "Whether a set has a member", "1.0.0"},
