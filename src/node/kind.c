@@ -91,7 +91,9 @@ static bool take_options(sk_mergespace_options *out, sk_slice options, sk_slice 
     return good;
 }
 
-static bool mergespace_options_ok(sk_slice options, sk_slice given, sk_buffer *why)
+// A rule may be given ahead of `conflict custom`, but hardly on purpose when the space is created. (A refusal by this node's catalogue, which may
+// be old, would be wrong for whoever has just altered the other option elsewhere.)
+static bool mergespace_options_ok(sk_slice options, sk_slice given, bool created, sk_buffer *why)
 {
     sk_mergespace_options all = {0}, fresh = {0};
     sk_slice name;
@@ -101,7 +103,7 @@ static bool mergespace_options_ok(sk_slice options, sk_slice given, sk_buffer *w
         return false;
     }
     (void)take_options(&fresh, given, &name);
-    if (fresh.rule.data && all.conflict != SK_CONFLICT_CUSTOM) {
+    if (created && fresh.rule.data && all.conflict != SK_CONFLICT_CUSTOM) {
         sk_buffer_append_text(why, "OPTION 'rule' goes with OPTION conflict custom");
         return false;
     }

@@ -25,9 +25,9 @@ typedef struct sk_space_kind {
     const char *(*durability_refused)(enum sk_durability durability);
     const char *const *options; // names, lower case, NULL at the end; memory-max, which every kind has, apart
     const char *options_help;   // what there is, for an error reply
-    // May a space have these options, `given` having been given now, in the same form? False: why not is appended, for an error reply. NULL: it
-    // has none.
-    bool (*options_ok)(sk_slice options, sk_slice given, sk_buffer *why);
+    // May a space have these options, `given` having been given now, in the same form, when it is created or later? False: why not is appended, for
+    // an error reply. NULL: it has none.
+    bool (*options_ok)(sk_slice options, sk_slice given, bool created, sk_buffer *why);
     // The options have changed while the space is open: the catalogue's, so the same on every node. NULL: it has none.
     void (*set_options)(sk_machine *machine, sk_slice options);
     enum sk_reads_mode reads; // of a space that was created without READS

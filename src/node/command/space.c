@@ -194,17 +194,18 @@ static bool read_options(sk_node_call *call, const sk_space_kind *kind, argument
     return true;
 }
 
-// Those of a space that has `old` ones. What is to be sent is in `given`, what the space then has in `all`.
-static bool options_ok(sk_node_call *call, const sk_space_kind *kind, arguments *args, sk_slice old, sk_buffer *given, sk_buffer *all)
+// Those of `space`, NULL: one to be created. What is given is in `given`, what the space then has in `all`.
+static bool options_ok(sk_node_call *call, const sk_space_kind *kind, arguments *args, const sk_space_record *space, sk_buffer *given,
+                       sk_buffer *all)
 {
     if (!read_options(call, kind, args, given)) return false;
     if (!given->size) return true;
-    if (!sk_catalogue_merge_options(old, sk_buffer_slice(given), all)) {
+    if (!sk_catalogue_merge_options(space ? space->options : (sk_slice){0}, sk_buffer_slice(given), all)) {
         sk_reply_errorf(&call->reply, "ERR the options are too long: %d bytes at most, together", (int)SK_SPACE_OPTIONS_MAX);
         return false;
     }
     sk_buffer why = {0};
-    bool good = kind->options_ok(sk_buffer_slice(all), sk_buffer_slice(given), &why);
+    bool good = kind->options_ok(sk_buffer_slice(all), sk_buffer_slice(given), !space, &why);
     if (!good) sk_reply_errorf(&call->reply, "ERR %.*s", (int)why.size, (const char *)why.data);
     sk_buffer_deinit(&why);
     return good;
@@ -244,7 +245,7 @@ void sk_node_run_space_create(sk_node_call *call)
     args.record.memory_max = call->node->config.space_memory_max;
     if (!(args.what & SK_ALTER_READS)) args.record.reads = kind->reads;
     sk_buffer given = {0}, options = {0}, request = {0};
-    if (durability_and_reads_ok(call, kind, &args) && options_ok(call, kind, &args, (sk_slice){0}, &given, &options)) {
+    if (durability_and_reads_ok(call, kind, &args) && options_ok(call, kind, &args, NULL, &given, &options)) {
         args.record.options = sk_buffer_slice(&options);
         sk_catalogue_write_create(&request, &args.record);
         submit(call, &request);
@@ -279,7 +280,7 @@ void sk_node_run_space_alter(sk_node_call *call)
     }
     sk_buffer given = {0}, options = {0}, request = {0};
     bool good = !(args.what & (SK_ALTER_DURABILITY | SK_ALTER_READS)) || durability_and_reads_ok(call, kind, &args);
-    if (good && options_ok(call, kind, &args, record->options, &given, &options)) {
+    if (good && options_ok(call, kind, &args, record, &given, &options)) {
         args.record.options = sk_buffer_slice(&given);
         sk_catalogue_write_alter(&request, &args.record, args.what);
         submit(call, &request);
