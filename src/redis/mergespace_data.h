@@ -70,8 +70,7 @@ extern const sk_mergeable_ops sk_merge_ops;
 sk_command_run sk_merge_set, sk_merge_setex, sk_merge_psetex, sk_merge_get, sk_merge_mget, sk_merge_strlen, sk_merge_getrange;
 sk_command_run sk_merge_incr, sk_merge_decr, sk_merge_incrby, sk_merge_decrby, sk_merge_incrbyfloat;
 sk_command_run sk_merge_del, sk_merge_exists, sk_merge_type, sk_merge_dbsize, sk_merge_flush, sk_merge_keys, sk_merge_scan;
-sk_command_run sk_merge_siblings; // mergespace_conflict.c
-sk_command_run sk_merge_randomkey, sk_merge_encoding;
+sk_command_run sk_merge_randomkey, sk_merge_siblings, sk_merge_encoding;
 sk_command_run sk_merge_expire, sk_merge_pexpire, sk_merge_expireat, sk_merge_pexpireat, sk_merge_persist, sk_merge_ttl, sk_merge_pttl;
 sk_command_run sk_merge_expiretime, sk_merge_pexpiretime;
 

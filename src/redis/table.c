@@ -137,7 +137,7 @@ static const sk_command rows[] = {
     {"setrange", 4, WRITE | DENY_OOM | RMW, 1, 1, 1, "string", sk_run_setrange,
      "Overwrites a part of the string at a key", "2.2.0"},
     {"siblings", -2, READ, 1, 1, 1, "skein", sk_run_siblings,
-     "All that a key of a mergeable space holds, shown or not", "7.0.0"},
+     "All that a key of a mergeable space, or a field of it, holds, shown or not", "7.0.0"},
     {"sismember", 3, READ | FAST, 1, 1, 1, "set", sk_run_sismember,
      "Whether a set has a member", "1.0.0"},
     {"smembers", 2, READ, 1, 1, 1, "set", sk_run_smembers,
