@@ -15,6 +15,8 @@ enum {
     MESSAGE_SIZE_MAX = 240,
 };
 
+static const char no_memory[] = "rule: not enough memory";
+
 typedef struct evaluation {
     sk_slice text;
     const sk_slice *values;
@@ -121,8 +123,9 @@ static int evaluate(lua_State *lua)
 
 static void tell_failure(lua_State *lua, const evaluation *run, int status)
 {
-    if (status == LUA_ERRMEM && run->full) {
-        sk_buffer_printf(run->out, "rule: it takes more than %d bytes of memory", (int)SK_RULE_MEMORY_MAX);
+    if (status == LUA_ERRMEM) {
+        if (run->full) sk_buffer_printf(run->out, "rule: it takes more than %d bytes of memory", (int)SK_RULE_MEMORY_MAX);
+        else sk_buffer_append_text(run->out, no_memory);
         return;
     }
     sk_slice message = sk_slice_text("rule: an error that is no text");
@@ -152,7 +155,7 @@ bool sk_rule_run(sk_slice text, const sk_slice *values, size_t count, uint64_t *
     } else if (power) {
         sk_buffer_append_text(out, "rule: '^' is refused, as pow() is not the same everywhere: multiply; in a text write \\94");
     } else {
-        sk_buffer_append_text(out, "rule: not enough memory");
+        sk_buffer_append_text(out, no_memory);
     }
     *steps += run.steps;
     return good;
