@@ -268,6 +268,31 @@ static void hostile_scripts_end(void **state)
     assert_true(slowest < 5);
 }
 
+// What makes the time of hostile scripts bounded: steps that say what an instruction or a call really took.
+static void steps_count_what_is_done(void **state)
+{
+    static const struct {
+        const char *text;
+        uint64_t least;
+    } work[] = {
+        {"for i = 1, 10000 do end return ''", 10000},
+        {"local h = ('a'):rep(100000) for i = 1, 10 do h:find('b', 1, true) end return ''", 10 * 100000 / 4},
+        {"local h = ('a'):rep(100000) for i = 1, 10 do h:split('b') end return ''", 10 * 100000 / 4},
+        {"local h = ('a'):rep(1000):rep(100) for i = 1, 30 do local x = h .. 'b' end return ''", 30 * 100000 / 16},
+        {"local h = ('a'):rep(20000) for i = 1, 5 do h:upper() end return ''", 5 * 20000 / 4},
+        {"local h = ('1'):rep(20000) for i = 1, 20 do tonumber(h) end return ''", 20 * 20000 / 4},
+        {"local h, t = ('a'):rep(10000), {} for i = 1, 64 do t[i] = h end table.sort(t) return ''", 6 * 32 * 2 * 10000 / 16},
+        {"local t = {} for i = 1, 5000 do t[i] = i end for i = 1, 10 do table.insert(t, 1, 0) end return ''", 50000},
+        {"local t = {} for i = 1, 5000 do t[i] = i end for i = 1, 10 do table.remove(t, 1) end return ''", 50000 - 100},
+        {"local t = {} for i = 1, 2000 do t[i] = i end for i = 1, 2 do for k in pairs(t) do break end end return ''", 2 * 2000 * 4},
+        {"local h = ('a'):rep(1000):rep(400) for i = 1, 1000 do end return ''", 400000 / 16 + 1000 * (400000 / 4096)},
+    };
+    for (size_t i = 0; i < sizeof work / sizeof *work; i++) {
+        gives(work[i].text, "a b", "");
+        if (steps < work[i].least) fail_msg("%s: %llu steps, not %llu", work[i].text, (unsigned long long)steps, (unsigned long long)work[i].least);
+    }
+}
+
 static void deep_texts_end(void **state)
 {
     static const char *const parts[][3] = {{"return ", "(", ""}, {"", "do ", ""}, {"return ", "{", ""}, {"", "if s then ", ""},
@@ -357,6 +382,7 @@ int main(void)
         cmocka_unit_test(no_state_is_kept),
         cmocka_unit_test(what_differs_between_processors_fails),
         cmocka_unit_test(hostile_scripts_end),
+        cmocka_unit_test(steps_count_what_is_done),
         cmocka_unit_test(deep_texts_end),
         cmocka_unit_test(any_values),
         cmocka_unit_test(what_it_costs),
