@@ -302,7 +302,11 @@ static void prove(sk_clients *clients, client *one)
 static void found(sk_clients *clients, client *one)
 {
     if (one->waiting.count || one->proved || one->id != clients->count) return;
-    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND, .key = clients->keys.spaces, .amount = sk_swarm_window(&clients->world->swarm)});
+    const sk_swarm *swarm = &clients->world->swarm;
+    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND,
+                                     .key = clients->keys.spaces,
+                                     .amount = sk_swarm_window(swarm),
+                                     .expect = swarm->weights[SK_WORKLOADS_RULE] != 0});
 }
 
 static void audit(sk_clients *clients, client *one)

@@ -34,7 +34,7 @@ enum sk_operation_kind {
     SK_OPERATION_SESSION_TOKEN, // sim/sessions.h
     SK_OPERATION_SESSION_USE,
     // In a mergeable space (sim/merge_check.h):
-    SK_OPERATION_FOUND,         // SPACE CREATE of it
+    SK_OPERATION_FOUND,         // SPACE CREATE of it; amount 1: with a rule
     SK_OPERATION_MERGE_SET,     // SET
     SK_OPERATION_MERGE_LEND,    // SET with PX
     SK_OPERATION_MERGE_EXPIRE,  // PEXPIRE

@@ -33,7 +33,7 @@ static const char usage[] =
     "                    byzantine              members that lie: only for protocols that can bear it\n"
     "                    unrecoverable          the disks of a majority are ruined: the cluster must halt safely\n"
     "  --workload W      register, cas, counter, append, set, expiry or space instead of a drawn mixture; of crdt and causal:\n"
-    "                    merge-register, merge-counter, merge-set, merge-map, merge-expiry; of causal merge-session\n"
+    "                    merge-register, merge-counter, merge-set, merge-map, merge-expiry, merge-rule; of causal merge-session\n"
     "  --durability D    always, group or volatile of crdt and causal, instead of a drawn one\n"
     "  --nodes N         so many nodes instead of a drawn number (1 to 9)\n"
     "  --events N        a run that is longer than so many events is stuck (default 20000000)\n"

@@ -15,15 +15,21 @@ typedef struct sk_space_kind {
     const sk_protocol *protocol;
     const char *promise;  // one line for people
     const char *writable; // what a write needs, for people
-    // An empty machine. Closed through its ops. `options` as the catalogue keeps them (sk_command_encode of names and values), all of
-    // them accepted by option_refused.
+    // An empty machine. Closed through its ops. `options` as the catalogue keeps them (sk_command_encode of names and values), accepted by
+    // options_ok.
     sk_machine *(*open)(sk_node_id node, sk_slice options);
     sk_keyspace_facts (*facts)(const sk_machine *machine);
     bool (*has_prefix)(const sk_machine *machine, sk_slice prefix); // a key that begins so? (the default space's kind)
     void (*set_memory_max)(sk_machine *machine, uint64_t bytes); // logical bytes; 0: no bound
-    // NULL when the kind has this durability or option, else why not (static text, for an error reply).
+    // NULL when the kind has this durability, else why not (static text, for an error reply).
     const char *(*durability_refused)(enum sk_durability durability);
-    const char *(*option_refused)(sk_slice name, sk_slice value);
+    const char *const *options; // names, lower case, NULL at the end; memory-max, which every kind has, apart
+    const char *options_help;   // what there is, for an error reply
+    // May a space have these options, `given` having been given now, in the same form, when it is created or later? False: why not is appended, for
+    // an error reply. NULL: it has none.
+    bool (*options_ok)(sk_slice options, sk_slice given, bool created, sk_buffer *why);
+    // The options have changed while the space is open: the catalogue's, so the same on every node. NULL: it has none.
+    void (*set_options)(sk_machine *machine, sk_slice options);
     enum sk_reads_mode reads; // of a space that was created without READS
 } sk_space_kind;
 

@@ -32,6 +32,21 @@ static void give_back_scratch(sk_mergespace *space)
         space->argv_capacity = 0;
     }
     sk_buffer_reset(&space->text, SCRATCH_KEPT_MAX);
+    sk_buffer_reset(&space->resolved, SCRATCH_KEPT_MAX);
+    sk_buffer_clear(&space->failure);
+    space->conflict_steps = 0;
+    if (space->lines.capacity * sizeof *space->lines.list <= SCRATCH_KEPT_MAX) return;
+    sk_free(space->lines.list);
+    space->lines = (sk_slices){0};
+}
+
+static void reply_failure(sk_mergespace *space, sk_reply *reply, size_t before)
+{
+    reply->out->size = before;
+    sk_reply_errorf(reply,
+                    "ERR the values that were written apart here could not be made one: %.*s. SIBLINGS key [field] shows them, a write "
+                    "replaces them",
+                    (int)space->failure.size, (const char *)space->failure.data);
 }
 
 static void refuse(sk_command_call *call)
@@ -74,6 +89,7 @@ static sk_machine_job *run(sk_mergespace *space, const sk_command_context *conte
     }
     size_t before = out->size;
     function(&call);
+    if (space->failure.size) reply_failure(space, &call.reply, before);
     SK_ASSERT(call.job || out->size > before);
     return call.job;
 }
@@ -149,6 +165,11 @@ static void close_mergespace(sk_machine *machine)
     sk_buffer_deinit(&space->text);
     sk_buffer_deinit(&space->total);
     sk_buffer_deinit(&space->more);
+    sk_buffer_deinit(&space->rule);
+    sk_buffer_deinit(&space->resolved);
+    sk_buffer_deinit(&space->failure);
+    sk_free(space->values.list);
+    sk_free(space->lines.list);
     sk_free(space->argv);
     sk_free(space);
 }
@@ -294,8 +315,20 @@ sk_machine *sk_mergespace_open(const sk_mergespace_options *options)
     space->machine.ops = &mergespace_ops;
     space->machine.mergeable = &sk_merge_ops;
     space->options = *options;
+    sk_mergespace_set_options(&space->machine, options);
     sk_mergeable_init(&space->state, options->node, options->drift_max_ms);
     return &space->machine;
+}
+
+void sk_mergespace_set_options(sk_machine *machine, const sk_mergespace_options *options)
+{
+    sk_mergespace *space = sk_mergespace_of(machine);
+    space->options.multi_value = options->multi_value;
+    space->options.grow_only = options->grow_only;
+    space->options.conflict = options->conflict;
+    sk_buffer_reset(&space->rule, 0);
+    sk_buffer_append_slice(&space->rule, options->rule);
+    space->options.rule = sk_buffer_slice(&space->rule);
 }
 
 void sk_mergespace_set_memory_max(sk_machine *machine, uint64_t bytes)
