@@ -156,6 +156,7 @@ static void on_send(sk_space *space, const sk_effect *effect)
         send_now(space, effect->send.to, effect->send.message, urgent);
         return;
     }
+    sk_space_ask_sync(space);
     held_send *held = sk_ring_push(&space->held);
     *held = (held_send){.after = effect->send.after,
                         .to = effect->send.to,
@@ -173,7 +174,9 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     uint64_t epoch = effect->persist.record.epoch;
     *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
     space->persisted_epoch = epoch;
-    sk_node_log_grew(space->node, effect->persist.record.payload.size, sk_space_answers_early(space) ? space->sync_within : 0);
+    sk_ns within = sk_space_answers_early(space) ? space->sync_within : 0;
+    if (within < effect->persist.within) within = effect->persist.within;
+    sk_node_log_grew(space->node, effect->persist.record.payload.size, within);
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 
@@ -347,6 +350,7 @@ static void on_status(sk_space *space)
 static void on_answer(sk_space *space, const sk_effect *effect)
 {
     uint64_t number = effect->answer.request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
+    if (effect->answer.after > space->durable_number) sk_space_ask_sync(space);
     sk_answers_hold(space, effect->answer.after, number, effect->answer.reply);
 }
 
@@ -453,6 +457,11 @@ void sk_space_set_durability(sk_space *space, enum sk_durability durability, uin
     space->durability_ms = group_ms;
     space->sync_within = sk_durability_wait_ms(durability, group_ms) * SK_MS;
     sk_node_log_grew(space->node, 0, 0); // what waits has waited by another rule
+}
+
+void sk_space_ask_sync(sk_space *space)
+{
+    if (space->marks.count) sk_node_log_grew(space->node, 0, sk_space_answers_early(space) ? space->sync_within : 0);
 }
 
 bool sk_space_answers_early(const sk_space *space)

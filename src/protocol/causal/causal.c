@@ -88,7 +88,7 @@ void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_me
     sk_buffer_deinit(&bytes);
 }
 
-void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes)
+void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within)
 {
     uint8_t *payload = sk_arena_take(&causal->out->arena, bytes.size + 1);
     payload[0] = (uint8_t)kind;
@@ -96,6 +96,7 @@ void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk
     causal->number++;
     causal->bytes += bytes.size;
     sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_PERSIST);
+    effect->persist.within = within;
     effect->persist.record = (sk_record){.kind = SK_RECORD_ENTRY,
                                          .number = causal->number,
                                          .position = causal->number,

@@ -79,7 +79,7 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
     sk_buffer_clear(&causal->scratch);
     sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
     batch.bytes = sk_buffer_slice(&causal->scratch);
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes);
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes, 0);
     sk_causal_log_add(causal, &batch);
     sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
     for (size_t i = 0; i < causal->peer_count; i++) {
@@ -167,7 +167,7 @@ static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *ba
 // A batch was delivered, or what it held before its malformed end: that stays, so it is recorded and handed on.
 static void note(sk_causal_replica *causal, const sk_causal_batch *batch)
 {
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes);
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes, SK_CAUSAL_REPORT_PAUSE);
     sk_causal_log_add(causal, batch);
     causal->counts.delivered++;
     sk_causal_changed(causal);

@@ -136,7 +136,7 @@ static void persist_life(sk_crdt_replica *crdt)
 {
     sk_buffer_clear(&crdt->scratch);
     sk_write_varint(&crdt->scratch, crdt->life);
-    sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch));
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch), 0);
     crdt->life_again = crdt->number;
 }
 

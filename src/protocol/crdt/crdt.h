@@ -37,6 +37,10 @@ enum {
     SK_CRDT_HELD_MAX = 4 << 20,      // bytes of operations held behind a gap, of one peer
 };
 
+// From a change to the report of it. What others wrote is on their disks, and they forget nothing before we report it: so nobody waits for it
+// to be on ours, and its sync waits for the report, or for a sync that is asked for before.
+#define SK_CRDT_REPORT_PAUSE (200 * SK_MS)
+
 // Why a message was ignored: counted.
 #define SK_CRDT_IGNORES(X) X(malformed) X(not_a_member) X(not_its_own) X(not_linked) X(other_session) X(held_full) X(halted)
 enum sk_crdt_ignore {
@@ -136,7 +140,7 @@ void sk_crdt_on_operations(sk_crdt_replica *crdt, sk_crdt_peer *peer, sk_slice o
 void sk_crdt_apply_held(sk_crdt_replica *crdt);
 void sk_crdt_clear_due(sk_crdt_replica *crdt);
 void sk_crdt_flush(sk_crdt_replica *crdt); // the end of a turn
-void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes);
+void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
 
 // sync.c
 void sk_crdt_on_ask(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);

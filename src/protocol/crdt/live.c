@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "protocol/crdt/crdt.h"
 
-void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes)
+void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes, sk_ns within)
 {
     uint8_t *payload = sk_arena_take(&crdt->out->arena, bytes.size + 1);
     payload[0] = (uint8_t)kind;
@@ -11,6 +11,7 @@ void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice b
     crdt->number++;
     crdt->bytes += bytes.size;
     sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_PERSIST);
+    effect->persist.within = within;
     effect->persist.record = (sk_record){.kind = SK_RECORD_ENTRY,
                                          .number = crdt->number,
                                          .position = crdt->number,
@@ -90,7 +91,7 @@ void sk_crdt_flush(sk_crdt_replica *crdt)
 {
     enum { BYTES_KEPT = 64 * 1024 };
     if (crdt->operations.size) {
-        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_buffer_slice(&crdt->operations));
+        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_buffer_slice(&crdt->operations), 0);
         send_operations(crdt);
         sk_buffer_reset(&crdt->operations, BYTES_KEPT);
         sk_crdt_changed(crdt);
@@ -125,7 +126,7 @@ static void apply(sk_crdt_replica *crdt, sk_crdt_peer *peer, sk_slice operations
     size_t taken;
     int status = crdt->ops->apply(crdt->machine, crdt->wall_ms, operations, &taken);
     if (taken) {
-        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_slice_make(operations.data, taken));
+        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_slice_make(operations.data, taken), SK_CRDT_REPORT_PAUSE);
         sk_crdt_changed(crdt);
     }
     if (status == SK_EPROTOCOL) sk_crdt_ignore(crdt, SK_CRDT_IGNORE_malformed);
