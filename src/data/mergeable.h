@@ -3,8 +3,9 @@
 //
 //   keys      place, key -> head              context, scalar (register and counter), expiry, counts of what is in parts
 //   parts     key, slot, place, name -> part  a set's member: its dots; a map's field: its scalar
-//   index     actor, counter, key -> nothing  exactly the entries of all contexts' vectors: who wants to know what changed since a
-//                                             vector walks from there
+//   index     actor, counter, key -> plain    exactly the entries of all contexts' vectors, less some or all of those that base covers: who
+//                                             wants to know what changed since a vector walks from there. Tagged 1 only while there is
+//                                             nothing about the key to be forgotten: it holds something, and no dead tallies
 //   expiries  due, key -> nothing             all keys with an expiry: when this node is to clear them
 //
 // A place is a hash of the name behind it, the same on every replica, and orders names: so a cursor that is a mere number (SCAN, SSCAN,
@@ -60,11 +61,19 @@ typedef struct sk_mergeable {
     uint64_t content;   // sum of a hash of everything that is there, modulo 2^64: equal where `seen` is
     uint64_t live;      // keys that hold something
     uint64_t settling;  // actor whose settled operations are being forgotten; 0: none left
+    struct {            // of the head that was loaded last, as it is in `keys`
+        sk_buffer entry;
+        sk_tree_place place;
+        sk_slice value;
+        sk_vector vector;
+        uint64_t due, hash;
+        uint8_t tag;
+        bool fresh;     // `keys` was not written since
+    } loaded;
     sk_head head;       // scratch, all below
     sk_piece piece;
     sk_scalar scalar, other_scalar;
     sk_dots dots, other_dots;
-    sk_vector vector;
     sk_buffer entry, name, part, index_key, encoded, hashed, change;
 } sk_mergeable;
 
