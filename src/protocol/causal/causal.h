@@ -169,12 +169,16 @@ typedef struct sk_causal_replica {
     sk_causal_counts counts;
     sk_vector needs; // scratch, all below
     sk_buffer scratch;
+    sk_buffer head; // of a message
 } sk_causal_replica;
 
 // causal.c
 void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
 void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
 void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
+// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
+sk_slice sk_causal_encode(sk_causal_replica *causal, const sk_causal_message *message);
+void sk_causal_send_encoded(sk_causal_replica *causal, sk_node_id to, sk_slice message, uint64_t after);
 
 // live.c
 void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event);

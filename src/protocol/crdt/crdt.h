@@ -132,6 +132,7 @@ typedef struct sk_crdt_replica {
     uint64_t session;
     sk_crdt_counts counts;
     sk_buffer scratch;
+    sk_buffer head; // of a message
 } sk_crdt_replica;
 
 // live.c
@@ -176,6 +177,9 @@ static inline void sk_crdt_ignore(sk_crdt_replica *crdt, enum sk_crdt_ignore why
 }
 
 void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *message, uint64_t after);
+// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
+sk_slice sk_crdt_encode(sk_crdt_replica *crdt, const sk_crdt_message *message);
+void sk_crdt_send_encoded(sk_crdt_replica *crdt, sk_node_id to, sk_slice message, uint64_t after);
 void sk_crdt_check(const sk_crdt_replica *crdt);
 // The replica behind the contract's handle, for INFO and tests.
 sk_crdt_replica *sk_crdt_of(sk_replica *replica);

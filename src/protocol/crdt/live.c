@@ -55,9 +55,11 @@ void sk_crdt_clear_due(sk_crdt_replica *crdt)
 static void send_to_all(sk_crdt_replica *crdt, sk_slice operations)
 {
     sk_crdt_message message = {.kind = SK_CRDT_OPERATIONS, .bytes = operations};
+    sk_slice bytes = {0};
     for (size_t i = 0; i < crdt->peer_count; i++) {
         if (!crdt->peers[i].linked) continue;
-        sk_crdt_send(crdt, crdt->peers[i].id, &message, 0);
+        if (!bytes.size) bytes = sk_crdt_encode(crdt, &message);
+        sk_crdt_send_encoded(crdt, crdt->peers[i].id, bytes, 0);
         crdt->counts.operations_sent++;
     }
 }
@@ -96,12 +98,12 @@ void sk_crdt_flush(sk_crdt_replica *crdt)
         sk_buffer_reset(&crdt->operations, BYTES_KEPT);
         sk_crdt_changed(crdt);
     }
+    sk_slice replies = sk_arena_copy(&crdt->out->arena, sk_buffer_slice(&crdt->replies));
     for (size_t i = 0; i < crdt->answer_count; i++) {
         const sk_crdt_answer *answer = &crdt->answers[i];
-        sk_slice reply = sk_slice_make(crdt->replies.data + answer->from, answer->size);
         sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_ANSWER);
         effect->answer.request = answer->request;
-        effect->answer.reply = sk_arena_copy(&crdt->out->arena, reply);
+        effect->answer.reply = sk_slice_make(replies.data + answer->from, answer->size);
         effect->answer.after = crdt->number > crdt->durable ? crdt->number : 0;
     }
     crdt->answer_count = 0;
