@@ -25,6 +25,8 @@ typedef struct fetch {
 } fetch;
 
 enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024, PREFETCHED = 8 };
+// Bytes of records that nobody waits for: more than those are written by themselves, so that who is in a hurry is not behind many.
+enum { UNHURRIED_MAX = 64 * 1024 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
 enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = SK_BOOT_COUNT_BITS };
@@ -175,7 +177,8 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
     space->persisted_epoch = epoch;
     sk_ns within = sk_space_answers_early(space) ? space->sync_within : 0;
-    if (within < effect->persist.within) within = effect->persist.within;
+    bool waits = space->node->unsynced < UNHURRIED_MAX;
+    if (waits && within < effect->persist.within) within = effect->persist.within;
     sk_node_log_grew(space->node, effect->persist.record.payload.size, within);
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
