@@ -195,6 +195,23 @@ bool sk_mergeable_head(sk_mergeable *state, sk_slice key, sk_head *out, uint8_t 
     return true;
 }
 
+void sk_mergeable_prefetch(sk_mergeable *state, const sk_slice *keys, size_t count)
+{
+    sk_slice entries[SK_TREE_TOGETHER];
+    size_t size = 0;
+    SK_ASSERT(count <= SK_TREE_TOGETHER);
+    for (size_t i = 0; i < count; i++) size += SK_PLACE_SIZE + keys[i].size;
+    sk_buffer_clear(&state->entry);
+    uint8_t *at = sk_buffer_reserve(&state->entry, size);
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = sk_slice_make(at, SK_PLACE_SIZE + keys[i].size);
+        at = put_big_endian(at, sk_place(keys[i]));
+        if (keys[i].size) memcpy(at, keys[i].data, keys[i].size);
+        at += keys[i].size;
+    }
+    sk_tree_prefetch(&state->keys, entries, count);
+}
+
 uint64_t sk_head_deadline(const sk_head *head)
 {
     const sk_sibling *winner = sk_register_winner(&head->expiry);

@@ -114,6 +114,9 @@ void sk_part_seek_at(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice
 bool sk_part_next(sk_part_cursor *cursor, sk_slice *name, sk_value *value); // value.tag: 1 if it is there, 0 if dead
 void sk_part_deinit(sk_part_cursor *cursor);
 
+// Asks for the memory that changes of these keys will read first: up to SK_TREE_TOGETHER of them.
+void sk_mergeable_prefetch(sk_mergeable *state, const sk_slice *keys, size_t count);
+
 // ---- Changing ----
 // Each call is one change; its operation is appended to `out`. Nothing is appended and false returned where nothing changes.
 
@@ -153,6 +156,7 @@ typedef struct sk_operation {
     size_t size;
 } sk_operation;
 int sk_operation_read(sk_slice bytes, sk_operation *out);
+bool sk_operation_key(const sk_operation *operation, sk_slice *key); // which key; false: malformed
 // Applies it. 0: applied, or seen before; SK_EAGAIN: one before it is missing; SK_EPROTOCOL: malformed. Then nothing has changed.
 int sk_mergeable_apply(sk_mergeable *state, const sk_operation *operation, uint64_t wall_ms);
 // Merges a chunk (see sk_walk_next). 0 or SK_EPROTOCOL; pieces before the malformed one are merged then.

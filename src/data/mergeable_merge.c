@@ -158,6 +158,14 @@ int sk_operation_read(sk_slice bytes, sk_operation *out)
     return 0;
 }
 
+bool sk_operation_key(const sk_operation *operation, sk_slice *key)
+{
+    sk_reader reader = sk_reader_make(operation->piece);
+    sk_read_u8(&reader);
+    *key = sk_read_sized(&reader);
+    return !reader.bad;
+}
+
 // An operation adds only under its own dots, and raises only its own tally.
 static bool is_own(const sk_operation *operation, const sk_scalar *scalar)
 {

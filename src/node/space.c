@@ -24,7 +24,7 @@ typedef struct fetch {
     sk_list link;
 } fetch;
 
-enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024, PREFETCHED = 8 };
+enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
 // Bytes of records that nobody waits for: more than those are written by themselves, so that who is in a hurry is not behind many.
 enum { UNHURRIED_MAX = 64 * 1024 };
 
@@ -378,12 +378,15 @@ static void carry_out(sk_space *space, const sk_effect *effect)
 // What the next effects will apply is asked for together: each alone would wait for memory on its own.
 static void prefetch(const sk_space *space, size_t from)
 {
-    for (size_t i = from; i < space->node->effects.count && i < from + PREFETCHED; i++) {
+    sk_slice commands[SK_MACHINE_TOGETHER];
+    size_t count = 0;
+    for (size_t i = from; i < space->node->effects.count && i < from + SK_MACHINE_TOGETHER; i++) {
         const sk_effect *effect = &space->node->effects.list[i];
         sk_envelope envelope;
-        if (effect->kind != SK_EFFECT_APPLY || sk_envelope_read(effect->apply.payload, &envelope) < 0) continue;
-        space->machine->ops->prefetch(space->machine, envelope.command);
+        if (effect->kind == SK_EFFECT_APPLY && sk_envelope_read(effect->apply.payload, &envelope) == 0)
+            commands[count++] = envelope.command;
     }
+    space->machine->ops->prefetch(space->machine, commands, count);
 }
 
 static void step_once(sk_space *space, sk_event *event)
@@ -394,8 +397,9 @@ static void step_once(sk_space *space, sk_event *event)
     if (space->protocol->mergeable) event->wall_ms = sk_node_wall_ms(space->node);
     sk_effects_reset(&space->node->effects);
     space->protocol->step(space->replica, event, &space->node->effects);
+    bool together = space->node->effects.count > 2 && space->machine->ops->prefetch && !space->protocol->mergeable;
     for (size_t i = 0; i < space->node->effects.count; i++) {
-        if (i % PREFETCHED == 0 && space->node->effects.count > 2 && space->machine->ops->prefetch) prefetch(space, i);
+        if (i % SK_MACHINE_TOGETHER == 0 && together) prefetch(space, i);
         carry_out(space, &space->node->effects.list[i]);
     }
     space->node->stepping = false;
