@@ -103,9 +103,10 @@ def main(words):
     parser.add_argument("--idle", action="store_true", help="measure idle spaces instead of writes")
     parser.add_argument("--spaces", type=int, default=200, help="with --idle: how many")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=4, help="of each load, or look")
+    parser.add_argument("--seconds", type=int, help="of each load (4), or look (16: a node wakes a few times a second, and not evenly)")
     common_flags(parser)
     arguments = parser.parse_args(words)
+    arguments.seconds = arguments.seconds or (16 if arguments.idle else 4)
     with Directory(arguments.dir) as directory:
         raw = {"machine": machine(directory)}
         return (idle if arguments.idle else writes)(arguments, directory, raw)
