@@ -162,7 +162,7 @@ static void set_bounds(sk_swarm *swarm)
     sk_ns slowest = swarm->timing.election_max / 1000000 * (1000000 + 2 * swarm->drift_ppm_max);
     // Before that, connections that broke in the storm are noticed and dialled again.
     swarm->lead_max = 10 * slowest + 2 * (swarm->notice_max + swarm->redial_max);
-    swarm->heal_max = 30 * SK_S;
+    swarm->heal_max = 60 * SK_S;
 }
 
 static void draw_faults(sk_swarm *swarm, sk_prng prng)

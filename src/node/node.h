@@ -40,6 +40,7 @@ typedef struct sk_node_host_ops {
     void (*client_resume)(sk_node_host *host, void *handle);
     uint64_t (*wall_ms)(sk_node_host *host); // UTC since 1970, whatever this machine believes
     size_t (*memory_rss)(sk_node_host *host); // resident bytes of the process, for INFO; 0: unknown
+    sk_cpu_time (*cpu_time)(sk_node_host *host); // that the process has used, for INFO and status; zeros: unknown
 } sk_node_host_ops;
 
 struct sk_node_host {
@@ -52,6 +53,7 @@ typedef struct sk_node_config {
     sk_limits limits;
     sk_wal_config wal;
     sk_ns request_timeout;
+    sk_ns commit_delay;            // how long an entry may wait for others before the disk is given them together
     uint64_t space_memory_max;     // logical bytes of a space's data; 0: no bound
     size_t request_size_max;       // one client request
     size_t client_output_max;      // unread replies of one client; beyond: it is closed, with a log line

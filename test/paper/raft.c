@@ -438,6 +438,29 @@ static void a_full_window_is_busy_and_recovers(void **state)
     cluster_close(c);
 }
 
+// A follower that can hold little takes a part of each message: the rest is to follow at once, not when patience ends.
+static void a_small_window_is_filled_as_fast_as_it_empties(void **state)
+{
+    (void)state;
+    cluster *c = cluster_new_idle(3, 1);
+    c->latency = 0;
+    c->limits.inflight_count_max = 1;
+    cluster_start(c, 1, false);
+    cluster_start(c, 2, false);
+    c->limits.window_bytes_max = 1000;
+    cluster_start(c, 3, false);
+    cluster_isolate(c, 3, true);
+    cluster_make_leader(c, 1);
+    for (int i = 0; i < 300; i++) cluster_submit(c, 1, "0123456789");
+    cluster_run(c, SK_S);
+    c->latency = SK_MS;
+    cluster_heal(c);
+    cluster_run(c, 2 * SK_S);
+    assert_true(raft_of(c, 3)->log.window.count < 30);
+    assert_int_equal(status_of(c, 3).last, status_of(c, 1).last);
+    cluster_close(c);
+}
+
 static void bytes_from_outside_are_never_believed(void **state)
 {
     (void)state;
@@ -616,6 +639,7 @@ int main(void)
         cmocka_unit_test(a_slow_line_is_not_flooded_with_repeats),
         cmocka_unit_test(too_many_pending_are_refused_as_busy),
         cmocka_unit_test(a_full_window_is_busy_and_recovers),
+        cmocka_unit_test(a_small_window_is_filled_as_fast_as_it_empties),
         cmocka_unit_test(bytes_from_outside_are_never_believed),
         cmocka_unit_test(an_idle_cluster_is_quiet_and_an_active_one_is_not),
         cmocka_unit_test(commits_reach_followers_within_a_heartbeat),

@@ -393,8 +393,8 @@ static void R21_what_was_recovered_counts_as_durable(void **state)
     cluster_close(c);
 }
 
-static void entries_to(cluster *c, sk_node_id to, sk_node_id from, uint64_t term, sk_raft_position previous,
-                       uint64_t commit, size_t count)
+static void entries_of(cluster *c, sk_node_id to, sk_node_id from, uint64_t term, uint64_t entry_term,
+                       sk_raft_position previous, uint64_t commit, size_t count)
 {
     sk_arena arena = {0};
     sk_raft_message header = {.kind = SK_RAFT_APPEND,
@@ -403,9 +403,15 @@ static void entries_to(cluster *c, sk_node_id to, sk_node_id from, uint64_t term
                               .previous_term = previous.term,
                               .commit = commit};
     sk_raft_writer writer = sk_raft_writer_begin(&arena, &header, count * sk_raft_entry_size(8));
-    for (size_t i = 0; i < count; i++) sk_raft_writer_add(&writer, term, sk_slice_text("y"));
+    for (size_t i = 0; i < count; i++) sk_raft_writer_add(&writer, entry_term, sk_slice_text("y"));
     cluster_receive(c, to, from, sk_raft_writer_end(&writer));
     sk_arena_deinit(&arena);
+}
+
+static void entries_to(cluster *c, sk_node_id to, sk_node_id from, uint64_t term, sk_raft_position previous,
+                       uint64_t commit, size_t count)
+{
+    entries_of(c, to, from, term, term, previous, commit, count);
 }
 
 static void R23_a_conflict_meets_entries_still_being_written(void **state)
@@ -445,6 +451,21 @@ static void R23_nothing_applied_is_truncated(void **state)
     assert_int_equal(status_of(c, 2).last, 3);
     assert_int_equal(sk_raft_log_term(&raft_of(c, 2)->log, 3), 1);
     assert_int_equal(cluster_count(c, 2, 3, SK_RAFT_APPEND_ANSWER), 0);
+    cluster_close(c);
+}
+
+// What no honest leader does: other entries where it sent some in the same term (found by fuzzing).
+static void R23_a_leader_contradicts_itself(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    entries_of(c, 2, 1, 2, 1, (sk_raft_position){0, 0}, 0, 3);
+    cluster_drop_all(c);
+    entries_of(c, 2, 1, 2, 2, (sk_raft_position){1, 1}, 3, 1);
+    assert_int_equal(raft_of(c, 2)->ignored[SK_RAFT_IGNORE_conflict_below_commit], 1);
+    assert_int_equal(status_of(c, 2).last, 3);
+    assert_int_equal(sk_raft_log_term(&raft_of(c, 2)->log, 2), 1);
+    assert_int_equal(cluster_count(c, 2, 1, SK_RAFT_APPEND_ANSWER), 0);
     cluster_close(c);
 }
 
@@ -664,6 +685,7 @@ int main(void)
         cmocka_unit_test(R21_what_was_recovered_counts_as_durable),
         cmocka_unit_test(R23_a_conflict_meets_entries_still_being_written),
         cmocka_unit_test(R23_nothing_applied_is_truncated),
+        cmocka_unit_test(R23_a_leader_contradicts_itself),
         cmocka_unit_test(R24_completions_after_a_change_of_role),
         cmocka_unit_test(R25_replies_reordered_repeated_late),
         cmocka_unit_test(R29_a_submit_elsewhere_is_certainly_not_ordered),

@@ -85,6 +85,34 @@ static void D06_who_lost_a_part_of_its_log_has_no_vote(void **state)
     group_close(&g);
 }
 
+// The mark of damage cannot be taken away at first. A power cut later node 2 is not asked to stand aside again (seed 21374 of causal).
+static void D06_a_mark_that_stays_is_taken_away_later(void **state)
+{
+    group g;
+    connection c;
+    group_prepare(&g, 3);
+    group_open(&g);
+    GROUP_UNTIL(&g, group_leader(&g) == 1);
+    group_connect(&g, 1, &c);
+    for (int i = 0; i < 20; i++) group_ask(&g, 1, &c, "INCR n");
+    group_run(&g, SK_S);
+    group_stop(&g, 2);
+    assert_true(sim_disk_flip(g.nodes[2].w.disk, "wal/0000000000000001.log", 1000, 1));
+    group_start(&g, 2);
+    assert_true(group_facts(&g, 2).status.recovering);
+    sim_disk_rule(g.nodes[2].w.disk, SIM_DISK_FAIL, 1u << SK_DISK_UNLINK, 1, 3, SK_EIO);
+    GROUP_UNTIL(&g, !group_facts(&g, 2).status.recovering);
+    group_run(&g, SK_S);
+    assert_non_null(sim_disk_file(g.nodes[2].w.disk, "wal/damaged").data);
+    group_run(&g, 60 * SK_S);
+    assert_null(sim_disk_file(g.nodes[2].w.disk, "wal/damaged").data);
+    group_stop(&g, 2);
+    group_start(&g, 2);
+    assert_false(group_facts(&g, 2).status.recovering);
+    group_disconnect(&g, 1, &c);
+    group_close(&g);
+}
+
 // ---- Who may be a peer ----
 
 static void D22_a_node_of_another_cluster_is_no_peer(void **state)
@@ -458,6 +486,23 @@ static void N02_a_snapshot_that_the_log_overtook_changes_nothing(void **state)
     sk_buffer_deinit(&snapshot.file);
 }
 
+// A replica that has halted takes nothing: its machine must not jump ahead of it (simulator, seed 1020426).
+static void N02_a_halted_replica_takes_no_snapshot(void **state)
+{
+    group g;
+    connection c;
+    carried snapshot;
+    left_behind(&g, &c, &snapshot);
+    sk_space *space = group_space(&g, 3);
+    enum sk_role role = space->status.role;
+    space->status.role = SK_ROLE_HALTED;
+    hand_offer(&g, &snapshot);
+    assert_null(space->transfers.incoming);
+    space->status.role = role;
+    in_step_again(&g, &c);
+    sk_buffer_deinit(&snapshot.file);
+}
+
 // Each piece comes after the one behind it, and twice.
 static void N02_pieces_repeated_and_in_the_wrong_order(void **state)
 {
@@ -546,31 +591,37 @@ static void hand_accept(group *g, uint64_t offset)
     group_run(g, 20 * SK_MS);
 }
 
+// Node 3 was away while node 1 wrote more than its log keeps; `post` sees what happens when it is back.
+static void away_for_long(group *g, connection *c, enum post (*post)(group *g, const letter *l))
+{
+    char line[60 * 1024];
+    group_prepare(g, 3);
+    for (sk_node_id id = 1; id <= 3; id++) {
+        g->nodes[id].config.limits.log_entries_max = 20;
+        g->nodes[id].config.limits.window_bytes_max = 256 * 1024;
+    }
+    g->nodes[1].config.snapshot_inflight_max = SK_TRANSFER_PIECE_SIZE;
+    group_open(g);
+    GROUP_UNTIL(g, group_leader(g) == 1);
+    group_stop(g, 3);
+    group_connect(g, 1, c);
+    for (int i = 0; i < 60; i++) {
+        memset(line, 'x', sizeof line);
+        line[snprintf(line, sizeof line, "SET key%d ", i % 10)] = 'x';
+        line[sizeof line - 1] = 0;
+        group_ask(g, 1, c, line);
+    }
+    group_run(g, SK_S);
+    g->post = post;
+    group_start(g, 3);
+}
+
 // A receiver had to begin anew: it says an offset below what it had accepted before, and gets all from there.
 static void N04_a_receiver_that_lost_pieces_gets_them_again(void **state)
 {
     group g;
     connection c;
-    char line[60 * 1024];
-    group_prepare(&g, 3);
-    for (sk_node_id id = 1; id <= 3; id++) {
-        g.nodes[id].config.limits.log_entries_max = 20;
-        g.nodes[id].config.limits.window_bytes_max = 256 * 1024;
-    }
-    g.nodes[1].config.snapshot_inflight_max = SK_TRANSFER_PIECE_SIZE;
-    group_open(&g);
-    GROUP_UNTIL(&g, group_leader(&g) == 1);
-    group_stop(&g, 3);
-    group_connect(&g, 1, &c);
-    for (int i = 0; i < 60; i++) {
-        memset(line, 'x', sizeof line);
-        line[snprintf(line, sizeof line, "SET key%d ", i % 10)] = 'x';
-        line[sizeof line - 1] = 0;
-        group_ask(&g, 1, &c, line);
-    }
-    group_run(&g, SK_S);
-    g.post = watch_pieces;
-    group_start(&g, 3);
+    away_for_long(&g, &c, watch_pieces);
     GROUP_UNTIL(&g, g.seen[3]);
     for (uint64_t i = 0; i < 4; i++) {
         hand_accept(&g, i * SK_TRANSFER_PIECE_SIZE);
@@ -583,12 +634,35 @@ static void N04_a_receiver_that_lost_pieces_gets_them_again(void **state)
     in_step_again(&g, &c);
 }
 
+// seen[1]: offers; seen[2]: accepts, of which the first is lost.
+static enum post lose_first_accept(group *g, const letter *l)
+{
+    if (l->to == 3 && of_default(l, SK_FRAME_SNAPSHOT_OFFER)) g->seen[1]++;
+    if (l->to == 1 && of_default(l, SK_FRAME_SNAPSHOT_ACCEPT) && g->seen[2]++ == 0) return POST_LOSE;
+    return POST_DELIVER;
+}
+
+static void N04_an_offer_without_an_answer_is_repeated(void **state)
+{
+    group g;
+    connection c;
+    away_for_long(&g, &c, lose_first_accept);
+    GROUP_UNTIL(&g, g.seen[2] == 1);
+    group_run(&g, SK_TRANSFER_REPEAT / 2);
+    assert_int_equal(g.seen[1], 1);
+    group_run(&g, SK_TRANSFER_REPEAT);
+    assert_int_equal(g.seen[1], 2);
+    assert_int_equal(group_facts(&g, 3).applied, group_facts(&g, 1).applied);
+    in_step_again(&g, &c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R01_a_vote_waits_for_the_disk),
         cmocka_unit_test(R20_what_is_held_leaves_with_its_own_record),
         cmocka_unit_test(D06_who_lost_a_part_of_its_log_has_no_vote),
+        cmocka_unit_test(D06_a_mark_that_stays_is_taken_away_later),
         cmocka_unit_test(D22_a_node_of_another_cluster_is_no_peer),
         cmocka_unit_test(R18_an_older_life_is_no_peer),
         cmocka_unit_test(R18_a_copy_of_one_start_ago_is_another_life),
@@ -598,9 +672,11 @@ int main(void)
         cmocka_unit_test(R29_an_earlier_life_is_not_answered),
         cmocka_unit_test(R29_nothing_is_forwarded_twice),
         cmocka_unit_test(N02_a_snapshot_that_the_log_overtook_changes_nothing),
+        cmocka_unit_test(N02_a_halted_replica_takes_no_snapshot),
         cmocka_unit_test(N02_pieces_repeated_and_in_the_wrong_order),
         cmocka_unit_test(N02_pieces_that_nobody_asked_for_are_not_held),
         cmocka_unit_test(N04_a_receiver_that_lost_pieces_gets_them_again),
+        cmocka_unit_test(N04_an_offer_without_an_answer_is_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

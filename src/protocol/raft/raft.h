@@ -86,7 +86,8 @@ enum sk_raft_progress {
 };
 
 typedef struct sk_raft_inflight {
-    uint64_t last; // index of the last entry sent with it
+    uint64_t previous; // index before the first entry sent with it
+    uint64_t last;     // index of the last one
     size_t bytes;
     sk_ns sent;
 } sk_raft_inflight;

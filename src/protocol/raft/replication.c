@@ -77,7 +77,7 @@ static void send_append(sk_raft_replica *raft, sk_raft_peer *peer, sk_slice mess
         return;
     }
     sk_raft_inflight *inflight = sk_ring_push(&peer->inflight);
-    *inflight = (sk_raft_inflight){.last = last, .bytes = message.size, .sent = raft->now};
+    *inflight = (sk_raft_inflight){.previous = peer->next - 1, .last = last, .bytes = message.size, .sent = raft->now};
     peer->inflight_bytes += message.size;
     peer->next = last + 1;
 }
@@ -218,15 +218,16 @@ static void reject_append(sk_raft_replica *raft, sk_raft_peer *from, const sk_ra
     sk_raft_send(raft, from->id, &answer, 0, SK_SEND_URGENT);
 }
 
-// Walks entries that we hold equal already. False: one contradicts what is committed.
+// Walks entries that we hold equal already. False: one contradicts what is committed, or what this leader itself sent before.
 static bool skip_equal(const sk_raft_replica *raft, uint64_t *index, sk_slice *entries)
 {
+    uint64_t settled = sk_raft_later(raft->commit, raft->verified);
     sk_raft_sent_entry entry;
     while (*index < raft->log.last) {
         sk_slice rest = *entries;
         if (!sk_raft_entries_next(&rest, &entry)) return true;
         bool known = *index + 1 > raft->log.floor.index;
-        if (known && sk_raft_log_term(&raft->log, *index + 1) != entry.term) return *index + 1 > raft->commit;
+        if (known && sk_raft_log_term(&raft->log, *index + 1) != entry.term) return *index + 1 > settled;
         *entries = rest;
         ++*index;
     }
@@ -314,9 +315,20 @@ static void on_rejected(sk_raft_replica *raft, sk_raft_peer *from, const sk_raft
     raft->flush = true;
 }
 
-static void on_accepted(sk_raft_replica *raft, sk_raft_peer *from, uint64_t match)
+// It had room for a part only of what was sent: what follows would be refused, so the rest goes again at once.
+static bool took_a_part(const sk_raft_peer *peer, uint64_t previous, uint64_t match)
 {
-    if (match > from->matched) {
+    for (size_t i = 0; i < peer->inflight.count; i++) {
+        const sk_raft_inflight *inflight = sk_ring_at(&peer->inflight, i);
+        if (inflight->previous == previous) return match < inflight->last;
+    }
+    return false;
+}
+
+static void on_accepted(sk_raft_replica *raft, sk_raft_peer *from, uint64_t previous, uint64_t match)
+{
+    bool further = match > from->matched;
+    if (further) {
         from->matched = match; // only ever up (R25)
         from->progressed = raft->now;
         from->retries = 0;
@@ -337,6 +349,7 @@ static void on_accepted(sk_raft_replica *raft, sk_raft_peer *from, uint64_t matc
         from->progress = SK_RAFT_REPLICATE;
         from->snapshot_failures = 0;
     }
+    if (further && took_a_part(from, previous, match)) sk_raft_peer_restart(raft, from, match + 1);
     if (from->next <= from->matched) from->next = from->matched + 1;
     if (from->next <= raft->log.last) raft->flush = true;
 }
@@ -355,7 +368,7 @@ void sk_raft_on_append_answer(sk_raft_replica *raft, sk_raft_peer *from, const s
     if (message->flags & SK_RAFT_REJECTED) {
         on_rejected(raft, from, message);
     } else {
-        on_accepted(raft, from, message->match);
+        on_accepted(raft, from, message->previous_index, message->match);
         sk_raft_commit_advance(raft);
     }
     if (from->matched < raft->log.last) sk_raft_active(raft);
