@@ -34,6 +34,7 @@ void sk_atlas_damaged(sk_computer *computer)
 {
     computer->damaged_boot = computer->boots + 1;
     computer->amnesia++;
+    if (computer->world->merging) sk_merging_lost(computer->world->merging, computer->id);
 }
 
 // Does who leads a space count this computer, in its present life? A log that lost its end looks like one that never had it: only the leader

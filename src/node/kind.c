@@ -161,12 +161,12 @@ const char *sk_durability_name(enum sk_durability durability)
     return names[durability];
 }
 
-uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms)
+uint32_t sk_durability_window_ms(enum sk_durability durability, uint32_t group_ms)
 {
     switch (durability) {
     case SK_DURABILITY_ALWAYS: return 0;
     case SK_DURABILITY_GROUP: return group_ms;
-    case SK_DURABILITY_VOLATILE: return SK_VOLATILE_WRITTEN_MS;
+    case SK_DURABILITY_VOLATILE: return 2 * SK_VOLATILE_WRITTEN_MS;
     }
     return 0;
 }

@@ -35,8 +35,8 @@ const sk_space_kind *const *sk_space_kinds(size_t *count);
 extern const sk_space_kind sk_space_kind_system;
 
 const char *sk_durability_name(enum sk_durability durability);
-// How long a record may wait for its sync, in milliseconds: 0 for always, N for group, and SK_VOLATILE_WRITTEN_MS for volatile, which promises nothing.
-uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms);
+// The window of what is answered and not on disk, in milliseconds: 0 for always, N for group; volatile promises nothing. Half of it a record waits.
+uint32_t sk_durability_window_ms(enum sk_durability durability, uint32_t group_ms);
 // "none", "50 ms", ...: what a power cut may take of what was answered, for people. Returns `out`.
 const char *sk_durability_loss(enum sk_durability durability, uint32_t group_ms, char *out, size_t size);
 const char *sk_reads_mode_name(enum sk_reads_mode mode);

@@ -8,6 +8,7 @@
 
 typedef struct mark {
     uint64_t number, sequence, epoch;
+    sk_ns at; // when it was appended
 } mark;
 
 typedef struct held_send {
@@ -181,10 +182,11 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
     SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
     uint64_t epoch = effect->persist.record.epoch;
-    *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
+    *(mark *)sk_ring_push(&space->marks) =
+        (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch, .at = space->node->now};
     space->persisted_epoch = epoch;
     sk_ns within = may_wait(space, effect->persist.record.kind);
-    bool unhurried = space->node->unsynced < UNHURRIED_MAX;
+    bool unhurried = space->durability == SK_DURABILITY_ALWAYS && space->node->unsynced < UNHURRIED_MAX; // else the window rules
     if (unhurried && within < effect->persist.within) within = effect->persist.within;
     sk_node_log_grew(space->node, effect->persist.record.payload.size, within);
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
@@ -469,7 +471,8 @@ void sk_space_set_durability(sk_space *space, enum sk_durability durability, uin
     if (space->durability == durability && space->durability_ms == group_ms) return;
     space->durability = durability;
     space->durability_ms = group_ms;
-    space->sync_within = sk_durability_wait_ms(durability, group_ms) * SK_MS;
+    space->window = sk_durability_window_ms(durability, group_ms) * SK_MS;
+    space->sync_within = space->window / 2;
     sk_node_log_grew(space->node, 0, 0); // what waits has waited by another rule
 }
 
@@ -478,10 +481,16 @@ void sk_space_ask_sync(sk_space *space)
     if (space->marks.count) sk_node_log_grew(space->node, 0, may_wait(space, SK_RECORD_ENTRY));
 }
 
+// The oldest record that is not on disk is a window old: more is written than the disk takes.
+static bool disk_is_behind(const sk_space *space)
+{
+    return space->marks.count && space->node->now >= ((const mark *)sk_ring_at(&space->marks, 0))->at + space->window;
+}
+
 bool sk_space_answers_early(const sk_space *space)
 {
     return space->durability != SK_DURABILITY_ALWAYS && space->persisted_epoch && space->durable_epoch == space->persisted_epoch &&
-           !space->node->wal_failed;
+           !space->node->wal_failed && !disk_is_behind(space);
 }
 
 bool sk_space_wants_sync(const sk_space *space)

@@ -153,7 +153,7 @@ void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond)
     causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal), beyond);
     causal->life_known = causal->life;
     causal->ops->identify(causal->machine, causal->life);
-    causal->flushed = 0;
+    causal->flushed = causal->life_record = 0;
     sk_vector_clear(&causal->announced);
 }
 

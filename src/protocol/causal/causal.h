@@ -24,8 +24,9 @@
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
 //   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once no member can have
 //      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
-//   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
-//      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+//   9  Our own batches are sent at once, behind a life's first, which waits for our disk: a life that was heard of must be known here after a
+//      power cut, or a later one could have a lesser number, and be closed with it (C02). What others made is handed on only from our disk: so
+//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
 // V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
 // recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
@@ -140,6 +141,7 @@ typedef struct sk_causal_replica {
     bool snapshot_asked;
 
     uint64_t flushed;   // counter of our life: batches tell all up to there
+    uint64_t life_record; // the first of our life; 0: it has done nothing
     sk_vector announced; // what batches of our life said that they need
     sk_buffer operations;    // ours, of this turn
     sk_buffer replies;       // of this turn's submits, one after another

@@ -80,13 +80,14 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
     sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
     batch.bytes = sk_buffer_slice(&causal->scratch);
     sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes, 0);
+    if (!causal->life_record) causal->life_record = causal->number;
     sk_causal_log_add(causal, &batch);
     sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
     sk_slice bytes = {0};
     for (size_t i = 0; i < causal->peer_count; i++) {
         if (!causal->peers[i].linked) continue;
         if (!bytes.size) bytes = sk_causal_encode(causal, &message);
-        sk_causal_send_encoded(causal, causal->peers[i].id, bytes, 0);
+        sk_causal_send_encoded(causal, causal->peers[i].id, bytes, causal->life_record);
         causal->counts.batches_sent++;
     }
     causal->flushed = last;
