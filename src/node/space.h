@@ -115,6 +115,8 @@ bool sk_space_is_durable(const sk_space *space, uint64_t number); // all records
 void sk_space_set_durability(sk_space *space, enum sk_durability durability, uint32_t group_ms);
 // An answer that has not left yet may leave before its record is on disk.
 bool sk_space_answers_early(const sk_space *space);
+// Somebody waits for all that was recorded so far: its sync waits no longer than that of an entry written now.
+void sk_space_ask_sync(sk_space *space);
 // Nothing may wait for its sync any longer: a snapshot of the state is being written, which must not be ahead of the log.
 bool sk_space_wants_sync(const sk_space *space);
 

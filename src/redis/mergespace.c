@@ -131,6 +131,13 @@ static void apply(sk_machine *machine, const sk_command_context *context, sk_sli
     sk_reply_error(&out, "ERR this space takes no ordered commands");
 }
 
+static void prefetch(sk_machine *machine, const sk_slice *commands, size_t count)
+{
+    sk_slice keys[SK_MACHINE_TOGETHER];
+    size_t keys_count = sk_command_peek_keys(commands, count, keys);
+    sk_mergeable_prefetch(&sk_mergespace_of(machine)->state, keys, keys_count);
+}
+
 static void advance(sk_machine *machine, uint64_t clock_ms)
 {
 }
@@ -192,13 +199,29 @@ static uint64_t next_due(const sk_machine *machine)
     return sk_mergeable_next_due(&mergespace_of_const(machine)->state);
 }
 
+// Of the operations at the front, not looked at yet.
+static void prefetch_operations(sk_mergeable *state, sk_slice operations)
+{
+    sk_slice keys[SK_TREE_TOGETHER];
+    size_t count = 0;
+    while (count < SK_TREE_TOGETHER && operations.size) {
+        sk_operation operation;
+        if (sk_operation_read(operations, &operation) < 0 || !sk_operation_key(&operation, &keys[count])) break;
+        operations = sk_slice_make(operations.data + operation.size, operations.size - operation.size);
+        count++;
+    }
+    sk_mergeable_prefetch(state, keys, count);
+}
+
 static int apply_operations(sk_machine *machine, uint64_t wall_ms, sk_slice operations, size_t *taken)
 {
     sk_mergeable *state = &sk_mergespace_of(machine)->state;
     *taken = 0;
-    while (*taken < operations.size) {
+    for (size_t i = 0; *taken < operations.size; i++) {
         sk_operation operation;
-        int status = sk_operation_read(sk_slice_make(operations.data + *taken, operations.size - *taken), &operation);
+        sk_slice left = sk_slice_make(operations.data + *taken, operations.size - *taken);
+        if (i % SK_TREE_TOGETHER == 0) prefetch_operations(state, left);
+        int status = sk_operation_read(left, &operation);
         if (status == 0) status = sk_mergeable_apply(state, &operation, wall_ms);
         if (status < 0) return status;
         *taken += operation.size;
@@ -293,6 +316,7 @@ const sk_mergeable_ops sk_merge_ops = {
 
 static const sk_machine_ops mergespace_ops = {
     .apply = apply,
+    .prefetch = prefetch,
     .advance = advance,
     .query = query,
     .next_deadline = next_deadline,

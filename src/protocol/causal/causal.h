@@ -49,6 +49,10 @@ enum {
     SK_CAUSAL_STAGED_BYTES = 64 << 20, // of it, put aside before: so many, or limits.log_bytes_max if that is more
 };
 
+// From a change to the report of it. What others made is on their disks, and nobody takes it from us, or forgets it, before it is on ours: so
+// its sync waits for the report, or for a sync that is asked for before.
+#define SK_CAUSAL_REPORT_PAUSE (200 * SK_MS)
+
 // Why a message or a batch was ignored: counted.
 #define SK_CAUSAL_IGNORES(X) \
     X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale) X(asked_before)
@@ -167,12 +171,16 @@ typedef struct sk_causal_replica {
     sk_causal_counts counts;
     sk_vector needs; // scratch, all below
     sk_buffer scratch;
+    sk_buffer head; // of a message
 } sk_causal_replica;
 
 // causal.c
 void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
-void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes);
+void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
 void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
+// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
+sk_slice sk_causal_encode(sk_causal_replica *causal, const sk_causal_message *message);
+void sk_causal_send_encoded(sk_causal_replica *causal, sk_node_id to, sk_slice message, uint64_t after);
 
 // live.c
 void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event);
