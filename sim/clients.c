@@ -750,9 +750,14 @@ const sk_judge_counts *sk_clients_judged(const sk_clients *clients)
     return &clients->judged;
 }
 
-void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
+void sk_clients_tokens_lost(sk_clients *clients)
 {
     for (uint32_t i = 0; i <= clients->count; i++) sk_session_lost(&clients->list[i].session, &clients->sessions);
+}
+
+void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
+{
+    sk_clients_tokens_lost(clients);
     for (size_t i = 0; i < clients->history.count; i++) {
         sk_operation *op = &clients->history.list[i];
         bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING; // or the answer is on its way

@@ -38,6 +38,8 @@ void sk_clients_event(sk_clients *clients, const sk_heap_event *event); // CLIEN
 
 // The disk of this node loses what came after `since`; its process is about to die. What nobody else has of it may be lost.
 void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since);
+// Something that was answered is lost: whoever holds a token begins another session.
+void sk_clients_tokens_lost(sk_clients *clients);
 
 // A node on an old backup has given up this life: what it wrote in it may be lost (docs/crdt.md).
 void sk_clients_doubt_life(sk_clients *clients, uint64_t actor);

@@ -425,7 +425,8 @@ void sk_computer_kill(sk_computer *computer, bool power)
     sk_trace_mix(&world->trace, SK_WORLD_RESTART, computer->id, power);
     if (world->merging) {
         sk_merging_look(world->merging, computer);
-        if (world->swarm.durability != SK_DURABILITY_ALWAYS) sk_loss_cut(world, sk_clients_history(world->clients), computer->id);
+        bool early = world->swarm.durability != SK_DURABILITY_ALWAYS;
+        if (early && sk_loss_cut(world, sk_clients_history(world->clients), computer->id)) sk_clients_tokens_lost(world->clients);
     }
     sk_computer_note_held(computer);
     if (power)

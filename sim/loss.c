@@ -34,10 +34,11 @@ static void check_window(sk_world *world, const sk_operation *first, const sk_op
                   (last->arrived - first->end) / SK_MS);
 }
 
-void sk_loss_cut(sk_world *world, sk_history *history, sk_node_id id)
+bool sk_loss_cut(sk_world *world, sk_history *history, sk_node_id id)
 {
     sk_actor self = sk_merging_actor(&world->computers[id]);
     const sk_operation *first = NULL, *latest = NULL;
+    bool doubtful = false;
     for (size_t i = 0; i < history->count; i++) {
         sk_operation *op = &history->list[i];
         bool answered = op->outcome == SK_OUTCOME_OK || op->outcome == SK_OUTCOME_PENDING;
@@ -52,7 +53,8 @@ void sk_loss_cut(sk_world *world, sk_history *history, sk_node_id id)
         op->cut = world->now;
         if (sk_merging_is_elsewhere(world->merging, id, last)) continue;
         sk_world_reach(world, SK_SOMETIMES_WINDOW_CUT);
-        op->doubtful = true;
+        op->doubtful = doubtful = true;
     }
     if (first) check_window(world, first, latest);
+    return doubtful;
 }
