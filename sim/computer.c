@@ -213,6 +213,11 @@ static size_t host_memory_rss(sk_node_host *host)
     return 0;
 }
 
+static sk_cpu_time host_cpu_time(sk_node_host *host)
+{
+    return (sk_cpu_time){0};
+}
+
 static const sk_node_host_ops host_ops = {
     .peer_send = host_peer_send,
     .peer_cut = host_peer_cut,
@@ -221,6 +226,7 @@ static const sk_node_host_ops host_ops = {
     .client_resume = host_client_resume,
     .wall_ms = host_wall_ms,
     .memory_rss = host_memory_rss,
+    .cpu_time = host_cpu_time,
 };
 
 static void sink_write(sk_log_sink *sink, enum sk_log_level level, const char *line)

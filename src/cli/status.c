@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "cli/asker.h"
 #include "cli/cli.h"
+#include "cli/consumption.h"
 
 enum { ANSWER_MS = 2000, DEFAULT_SPACE = 1 };
 
@@ -97,11 +98,11 @@ static json_t *node_json(const sk_cluster_view *cluster, const sk_node_view *nod
         json_object_set_new(object, "why", json_string(node->why));
         return object;
     }
-    json_t *facts = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "version", node->version, "boot", (json_int_t)node->boot,
+    json_t *facts = json_pack("{s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "version", node->version, "boot", (json_int_t)node->boot,
                               "uptime_ms", (json_int_t)node->uptime_ms, "rss_bytes", (json_int_t)node->rss_bytes,
                               "disk_bytes_written", (json_int_t)node->disk_bytes_written, "disk_syncs",
                               (json_int_t)node->disk_syncs, "wakeups", (json_int_t)node->wakeups, "clients",
-                              (json_int_t)node->clients);
+                              (json_int_t)node->clients, "cpu_us", (json_int_t)node->cpu_us, "commands", (json_int_t)node->commands);
     json_object_update_new(object, facts);
     if (space) {
         facts = json_pack("{s:s,s:I,s:I,s:I,s:I,s:i,s:b}", "role", space->role, "term", (json_int_t)space->epoch,
@@ -128,7 +129,8 @@ static int print_json(const sk_cluster_view *cluster)
     json_t *nodes = json_array();
     for (size_t i = 0; i < cluster->count; i++) json_array_append_new(nodes, node_json(cluster, &cluster->nodes[i]));
     const sk_node_view *leader = sk_view_leader(cluster);
-    json_t *root = json_pack("{s:o,s:i}", "nodes", nodes, "leader", leader ? (int)leader->id : 0);
+    json_t *root = json_pack("{s:o,s:i,s:f}", "nodes", nodes, "leader", leader ? (int)leader->id : 0, "commands_per_joule_estimated",
+                             sk_view_per_joule(cluster));
     if (!root) return SK_EXIT_SOFTWARE;
     int error = json_dumpf(root, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     fputc('\n', stdout);
@@ -174,6 +176,13 @@ static void print_spaces(const sk_cluster_view *cluster)
     }
 }
 
+static void print_energy(const sk_cluster_view *cluster)
+{
+    double per_joule = sk_view_per_joule(cluster);
+    if (per_joule > 0)
+        printf("since they started: %.0f commands a joule (an estimate: their CPU time at %d W a core)\n", per_joule, SK_WATTS_A_CORE);
+}
+
 static void print_table(const sk_cluster_view *cluster)
 {
     puts(sk_view_heading);
@@ -194,6 +203,7 @@ static void print_table(const sk_cluster_view *cluster)
         printf("\nno leader: the default space takes no writes; ");
     }
     printf("%zu of %zu nodes answer\n", answered, cluster->count);
+    print_energy(cluster);
     print_spaces(cluster);
 }
 
@@ -221,7 +231,8 @@ const sk_verb sk_verb_status = {
     .help = "Asks one node for the list of all, then each of them how it is, and prints one line a node: its role, term and\n"
             "log positions in the default space, how many entries it is behind, the round trip to it, its memory and\n"
             "the bytes it has written to disk since it started. A node that does not answer is listed as such.\n"
-            "Below that a line a space: at how many nodes it can be written and read now, and what hinders it at the\n"
+            "Below that the commands for each joule since the nodes started, estimated from their CPU time, and\n"
+            "a line a space: at how many nodes it can be written and read now, and what hinders it at the\n"
             "others.\n"
             "Exit code 69 if the node asked does not answer.\n",
     .flags = flags,

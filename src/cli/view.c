@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/error.h"
+#include "cli/consumption.h"
 
 enum { DEFAULT_SPACE = 1 };
 
@@ -146,9 +147,23 @@ int sk_view_read_status(const sk_resp_value *reply, sk_node_view *out)
     out->disk_syncs = number_of(all, "disk_syncs");
     out->wakeups = number_of(all, "wakeups");
     out->clients = number_of(all, "clients");
+    out->cpu_us = number_of(all, "cpu_us");
+    out->commands = number_of(all, "commands");
     out->answered = true;
     out->why[0] = 0;
     return 0;
+}
+
+double sk_view_per_joule(const sk_cluster_view *cluster)
+{
+    double commands = 0, joules = 0;
+    for (size_t i = 0; i < cluster->count; i++) {
+        const sk_node_view *node = &cluster->nodes[i];
+        if (!node->answered) continue;
+        commands += (double)node->commands;
+        joules += (double)node->cpu_us / 1e6 * SK_WATTS_A_CORE;
+    }
+    return joules > 0 ? commands / joules : 0;
 }
 
 const sk_space_view *sk_view_space(const sk_node_view *node, uint32_t id)

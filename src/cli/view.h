@@ -43,6 +43,7 @@ typedef struct sk_node_view {
     char why[160]; // when it did not answer
     char version[32];
     uint64_t boot, uptime_ms, rss_bytes, disk_bytes_written, disk_syncs, wakeups, clients;
+    uint64_t cpu_us, commands; // since it started
     sk_space_view spaces[SK_VIEW_SPACES_MAX];
     size_t space_count;
     sk_peer_view peers[SK_VIEW_NODES_MAX];
@@ -69,6 +70,10 @@ const sk_node_view *sk_view_leader(const sk_cluster_view *cluster);
 uint64_t sk_view_lag(const sk_cluster_view *cluster, const sk_node_view *node);
 // The round trip to a node as the leader (or else anybody) measured it, microseconds; 0: unknown.
 uint64_t sk_view_round_trip(const sk_cluster_view *cluster, const sk_node_view *node);
+
+// Commands of clients for each joule that the nodes which answer have used since they started, at SK_WATTS_A_CORE of their CPU time:
+// an estimate. 0: nothing is known.
+double sk_view_per_joule(const sk_cluster_view *cluster);
 
 // One line a node in 74 columns, under its heading; both without a newline.
 extern const char sk_view_heading[];

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +47,18 @@ uint64_t sk_random_u64(void)
     uint64_t value;
     sk_random_bytes(&value, sizeof value);
     return value;
+}
+
+static sk_ns of_timeval(struct timeval time)
+{
+    return (sk_ns)time.tv_sec * SK_S + (sk_ns)time.tv_usec * SK_US;
+}
+
+sk_cpu_time sk_clock_cpu(void)
+{
+    struct rusage usage;
+    if (getrusage(RUSAGE_SELF, &usage) < 0) return (sk_cpu_time){0};
+    return (sk_cpu_time){.user = of_timeval(usage.ru_utime), .system = of_timeval(usage.ru_stime)};
 }
 
 size_t sk_memory_rss(void)

@@ -12,5 +12,6 @@ uint64_t sk_clock_wall_ms(void); // UTC since 1970, whatever this machine believ
 void sk_random_bytes(void *out, size_t size);
 uint64_t sk_random_u64(void);
 size_t sk_memory_rss(void); // resident bytes of this process; 0: unknown
+sk_cpu_time sk_clock_cpu(void); // of all threads of this process
 
 #endif

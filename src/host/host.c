@@ -56,6 +56,11 @@ static size_t face_memory_rss(sk_node_host *face)
     return sk_memory_rss();
 }
 
+static sk_cpu_time face_cpu_time(sk_node_host *face)
+{
+    return sk_clock_cpu();
+}
+
 static const sk_node_host_ops face_ops = {
     .peer_send = face_peer_send,
     .peer_cut = face_peer_cut,
@@ -64,6 +69,7 @@ static const sk_node_host_ops face_ops = {
     .client_resume = face_client_resume,
     .wall_ms = face_wall_ms,
     .memory_rss = face_memory_rss,
+    .cpu_time = face_cpu_time,
 };
 
 // ---- The deadline ----

@@ -40,6 +40,7 @@ typedef struct sk_node_host_ops {
     void (*client_resume)(sk_node_host *host, void *handle);
     uint64_t (*wall_ms)(sk_node_host *host); // UTC since 1970, whatever this machine believes
     size_t (*memory_rss)(sk_node_host *host); // resident bytes of the process, for INFO; 0: unknown
+    sk_cpu_time (*cpu_time)(sk_node_host *host); // that the process has used, for INFO and status; zeros: unknown
 } sk_node_host_ops;
 
 struct sk_node_host {

@@ -19,7 +19,7 @@ struct sk_outgoing {
     sk_snapshot_source *source;
     uint64_t next, accepted;
     bool reading;
-    sk_ns progress_at;
+    sk_ns progress_at, offered_at;
 };
 
 enum incoming_state { RECEIVING, RESTORING };
@@ -77,12 +77,23 @@ static sk_outgoing *outgoing_to(sk_space *space, sk_node_id peer)
     return NULL;
 }
 
+static bool waits_for_snapshot(const sk_outgoing *out)
+{
+    return !out->info.position;
+}
+
+// The offer, or the first accept, may be lost: pieces are not sent before it.
+static bool unanswered(const sk_outgoing *out)
+{
+    return !waits_for_snapshot(out) && !out->source;
+}
+
 static void send_offer(sk_outgoing *out)
 {
     sk_space *space = out->space;
     out->info = space->snapshot;
     out->next = out->accepted = 0;
-    out->progress_at = space->node->now;
+    out->offered_at = space->node->now;
     sk_buffer frame = {0};
     sk_write_varint(&frame, out->info.position);
     sk_write_varint(&frame, space->node->identity.boot);
@@ -414,7 +425,11 @@ bool sk_transfer_work(sk_space *space)
     while (at != &space->transfers.outgoing) {
         sk_outgoing *out = SK_CONTAINER(at, sk_outgoing, link);
         at = at->next;
-        if (!out->info.position && space->snapshot.position && space->snapshot.position >= out->at_least) send_offer(out);
+        if (waits_for_snapshot(out) && space->snapshot.position && space->snapshot.position >= out->at_least) {
+            out->progress_at = space->node->now;
+            send_offer(out);
+        }
+        if (unanswered(out) && space->node->now - out->offered_at >= SK_TRANSFER_REPEAT) send_offer(out);
         if (space->node->now - out->progress_at > SK_TRANSFER_SILENCE) {
             end_outgoing(out, false);
             break; // the step may have changed the list
@@ -430,6 +445,7 @@ sk_ns sk_transfer_deadline(const sk_space *space)
     for (const sk_list *link = transfers->outgoing.next; link != &transfers->outgoing; link = link->next) {
         const sk_outgoing *out = SK_CONTAINER(link, sk_outgoing, link);
         if (out->progress_at + SK_TRANSFER_SILENCE + 1 < at) at = out->progress_at + SK_TRANSFER_SILENCE + 1;
+        if (unanswered(out) && out->offered_at + SK_TRANSFER_REPEAT < at) at = out->offered_at + SK_TRANSFER_REPEAT;
     }
     const sk_incoming *in = transfers->incoming;
     if (in && in->state == RECEIVING && in->receiver && sk_snapshot_receiver_offset(in->receiver) < in->info.size &&

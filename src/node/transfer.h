@@ -7,8 +7,9 @@
 //       (at most snapshot-inflight-max ahead)  <-------   ACCEPT offset
 //                                              <-------   DONE (verified, durable, restored) or FAILED
 //
-// All frames name position and the sender's boot, so that a late one of an older transfer is recognised. A transfer that
-// makes no progress for SK_TRANSFER_SILENCE is given up; the protocol asks again when it still needs it.
+// All frames name position and the sender's boot, so that a late one of an older transfer is recognised. An offer that nobody
+// answers is repeated every SK_TRANSFER_REPEAT. A transfer that makes no progress for SK_TRANSFER_SILENCE is given up; the
+// protocol asks again when it still needs it.
 #ifndef SK_NODE_TRANSFER_H
 #define SK_NODE_TRANSFER_H
 
@@ -22,6 +23,7 @@
 typedef struct sk_space sk_space;
 
 #define SK_TRANSFER_SILENCE (10 * SK_S)
+#define SK_TRANSFER_REPEAT  SK_S
 enum { SK_TRANSFER_PIECE_SIZE = 64 * 1024 };
 
 typedef struct sk_outgoing sk_outgoing; // one peer that is being sent one

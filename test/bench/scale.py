@@ -1,9 +1,9 @@
-"""script/bench scale: how the cost of an operation grows with nodes, with keys and with the size of a value."""
+"""script/bench scale: how the cost of an operation grows with nodes, with keys, with the size of a value and with spaces."""
 import argparse
 import os
 import time
 
-from harness import memory_kib
+from harness import memory_kib, wait_for
 from measure import common_flags, Directory, finish, machine, machine_text, number, say, short, table
 from nodes import Ground
 
@@ -56,6 +56,28 @@ def values_part(directory, arguments):
     return found
 
 
+def all_serve(ground, count):
+    status = ground.status()
+    return status and all(sum(space["serving"] for space in node.get("spaces", ()) if space["id"] > 1) == count for node in status["nodes"])
+
+
+def spaces_part(directory, arguments):
+    """The same 20,000 keys (key:000000012345), spread over 1, 2, 20 or 200 spaces by their first digits."""
+    found = {}
+    for digits, count in enumerate((1, 2, 20, 200)):
+        found[count] = {}
+        for protocol in ("raft", "crdt"):
+            with Ground(os.path.join(directory, f"spaces-{protocol}-{count}"), settings=arguments.settings) as ground:
+                with ground.client(ground.leader(), 10) as client:
+                    for at in range(count):
+                        prefix = "key:0000000" + (f"{at:0{digits}d}" if digits else "")
+                        client.call("SPACE", "CREATE", f"s{at}", "PREFIX", prefix, "PROTOCOL", protocol)
+                wait_for("all spaces serve on all nodes", lambda: all_serve(ground, count), 60)
+                found[count][protocol] = brief(ground.load(connections=64, keys=20000, seconds=arguments.seconds))
+        say(f"{count} spaces: " + ", ".join(f"{protocol} {one['per_second']:.0f} writes/s" for protocol, one in found[count].items()))
+    return found
+
+
 def size_text(size):
     return f"{size} B" if size < 1024 else f"{size >> 10} KiB" if size < 1 << 20 else f"{size >> 20} MiB"
 
@@ -79,6 +101,11 @@ def section(raw):
                   [[size_text(size), found["connections"], short(found["writes"]["per_second"]), number(found["writes"]["per_second"] * size / 1e6, 1),
                     number(found["writes"]["p99_ms"], 1), number(found["writes"]["cpu_us"]), short(found["reads"]["per_second"]),
                     number(found["reads"]["p99_ms"], 1), number(found["reads"]["cpu_us"])] for size, found in raw["values"].items()])
+    text += ("\n\nSpaces, 64 connections to one node, the keys spread evenly. Many spaces share a node's log and its syncs, and its frames to a peer; each has its "
+             "own protocol messages, and a raft space that another node leads is written by forwarding.\n\n")
+    text += table(["spaces", "raft: writes/s", "p99 ms", "CPU µs", "crdt: writes/s", "p99 ms", "CPU µs"],
+                  [[count] + [cell for protocol in ("raft", "crdt") for cell in (short(found[protocol]["per_second"]), number(found[protocol]["p99_ms"], 1),
+                                                                               number(found[protocol]["cpu_us"], 1))] for count, found in raw["spaces"].items()])
     return text
 
 
@@ -94,4 +121,5 @@ def main(words):
         raw["nodes"] = nodes_part(directory, arguments)
         raw["keys"] = keys_part(directory, arguments)
         raw["values"] = values_part(directory, arguments)
+        raw["spaces"] = spaces_part(directory, arguments)
     return finish(arguments, "scale", section(raw), raw)

@@ -67,7 +67,7 @@ static inline void group_peer_send(sk_node_host *host, sk_node_id peer, sk_slice
 }
 
 static const sk_node_host_ops group_host_ops = {group_peer_send,  on_peer_cut, on_client_output, on_client_close,
-                                                on_client_resume, on_wall_ms,  on_memory_rss};
+                                                on_client_resume, on_wall_ms,  on_memory_rss, on_cpu_time};
 
 static inline sk_space *group_space(group *g, sk_node_id id)
 {

@@ -68,8 +68,13 @@ static inline size_t on_memory_rss(sk_node_host *host)
     return 5 * 1024 * 1024;
 }
 
+static inline sk_cpu_time on_cpu_time(sk_node_host *host)
+{
+    return (sk_cpu_time){.user = 3 * SK_S, .system = 250 * SK_MS};
+}
+
 static const sk_node_host_ops host_ops = {on_peer_send,     on_peer_cut, on_client_output, on_client_close,
-                                          on_client_resume, on_wall_ms,  on_memory_rss};
+                                          on_client_resume, on_wall_ms,  on_memory_rss, on_cpu_time};
 
 static inline void on_log(sk_log_sink *sink, enum sk_log_level level, const char *line) {}
 

@@ -451,6 +451,7 @@ static void info(void **state)
     char *text = strdup(ask(&w, &c, "INFO"));
     for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) assert_non_null(strstr(text, fields[i]));
     free(text);
+    EXPECT("INFO cpu", "$54\r\n# CPU\r\nused_cpu_sys:0.250000\r\nused_cpu_user:3.000000\r\n\r\n");
     EXPECT("INFO cluster MODULES", "$43\r\n# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n");
     EXPECT("INFO nosuch", "$0\r\n\r\n");
     ask(&w, &c, "HELLO 3");
@@ -475,6 +476,8 @@ static void node_list_and_status(void **state)
         assert_int_equal(member(&status, "boot")->integer, 1);
         assert_int_equal(member(&status, "clients")->integer, 1);
         assert_int_equal(member(&status, "rss_bytes")->integer, 5 * 1024 * 1024);
+        assert_int_equal(member(&status, "cpu_us")->integer, 3250000);
+        assert_true(member(&status, "commands")->integer >= 3);
         assert_true(member(&status, "disk_bytes_written")->integer > 0);
         assert_int_equal(member(&status, "peers")->count, 0);
         const sk_resp_value *spaces = member(&status, "spaces");

@@ -546,31 +546,37 @@ static void hand_accept(group *g, uint64_t offset)
     group_run(g, 20 * SK_MS);
 }
 
+// Node 3 was away while node 1 wrote more than its log keeps; `post` sees what happens when it is back.
+static void away_for_long(group *g, connection *c, enum post (*post)(group *g, const letter *l))
+{
+    char line[60 * 1024];
+    group_prepare(g, 3);
+    for (sk_node_id id = 1; id <= 3; id++) {
+        g->nodes[id].config.limits.log_entries_max = 20;
+        g->nodes[id].config.limits.window_bytes_max = 256 * 1024;
+    }
+    g->nodes[1].config.snapshot_inflight_max = SK_TRANSFER_PIECE_SIZE;
+    group_open(g);
+    GROUP_UNTIL(g, group_leader(g) == 1);
+    group_stop(g, 3);
+    group_connect(g, 1, c);
+    for (int i = 0; i < 60; i++) {
+        memset(line, 'x', sizeof line);
+        line[snprintf(line, sizeof line, "SET key%d ", i % 10)] = 'x';
+        line[sizeof line - 1] = 0;
+        group_ask(g, 1, c, line);
+    }
+    group_run(g, SK_S);
+    g->post = post;
+    group_start(g, 3);
+}
+
 // A receiver had to begin anew: it says an offset below what it had accepted before, and gets all from there.
 static void N04_a_receiver_that_lost_pieces_gets_them_again(void **state)
 {
     group g;
     connection c;
-    char line[60 * 1024];
-    group_prepare(&g, 3);
-    for (sk_node_id id = 1; id <= 3; id++) {
-        g.nodes[id].config.limits.log_entries_max = 20;
-        g.nodes[id].config.limits.window_bytes_max = 256 * 1024;
-    }
-    g.nodes[1].config.snapshot_inflight_max = SK_TRANSFER_PIECE_SIZE;
-    group_open(&g);
-    GROUP_UNTIL(&g, group_leader(&g) == 1);
-    group_stop(&g, 3);
-    group_connect(&g, 1, &c);
-    for (int i = 0; i < 60; i++) {
-        memset(line, 'x', sizeof line);
-        line[snprintf(line, sizeof line, "SET key%d ", i % 10)] = 'x';
-        line[sizeof line - 1] = 0;
-        group_ask(&g, 1, &c, line);
-    }
-    group_run(&g, SK_S);
-    g.post = watch_pieces;
-    group_start(&g, 3);
+    away_for_long(&g, &c, watch_pieces);
     GROUP_UNTIL(&g, g.seen[3]);
     for (uint64_t i = 0; i < 4; i++) {
         hand_accept(&g, i * SK_TRANSFER_PIECE_SIZE);
@@ -580,6 +586,28 @@ static void N04_a_receiver_that_lost_pieces_gets_them_again(void **state)
     hand_accept(&g, SK_TRANSFER_PIECE_SIZE);
     assert_int_equal(g.seen[1], 5);
     assert_int_equal(g.seen[2], SK_TRANSFER_PIECE_SIZE);
+    in_step_again(&g, &c);
+}
+
+// seen[1]: offers; seen[2]: accepts, of which the first is lost.
+static enum post lose_first_accept(group *g, const letter *l)
+{
+    if (l->to == 3 && of_default(l, SK_FRAME_SNAPSHOT_OFFER)) g->seen[1]++;
+    if (l->to == 1 && of_default(l, SK_FRAME_SNAPSHOT_ACCEPT) && g->seen[2]++ == 0) return POST_LOSE;
+    return POST_DELIVER;
+}
+
+static void N04_an_offer_without_an_answer_is_repeated(void **state)
+{
+    group g;
+    connection c;
+    away_for_long(&g, &c, lose_first_accept);
+    GROUP_UNTIL(&g, g.seen[2] == 1);
+    group_run(&g, SK_TRANSFER_REPEAT / 2);
+    assert_int_equal(g.seen[1], 1);
+    group_run(&g, SK_TRANSFER_REPEAT);
+    assert_int_equal(g.seen[1], 2);
+    assert_int_equal(group_facts(&g, 3).applied, group_facts(&g, 1).applied);
     in_step_again(&g, &c);
 }
 
@@ -601,6 +629,7 @@ int main(void)
         cmocka_unit_test(N02_pieces_repeated_and_in_the_wrong_order),
         cmocka_unit_test(N02_pieces_that_nobody_asked_for_are_not_held),
         cmocka_unit_test(N04_a_receiver_that_lost_pieces_gets_them_again),
+        cmocka_unit_test(N04_an_offer_without_an_answer_is_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,8 +34,10 @@ typedef struct node_facts {
 static int read_status(const node_facts *facts, sk_node_view *out)
 {
     sk_buffer bytes = {0};
-    sk_buffer_append_text(&bytes, "*10\r\n");
+    sk_buffer_append_text(&bytes, "*14\r\n");
     pair(&bytes, "node", facts->id);
+    pair(&bytes, "cpu_us", 200000);
+    pair(&bytes, "commands", 1000);
     pair(&bytes, "rss_bytes", 4200000);
     text(&bytes, "something new");
     sk_buffer_append_text(&bytes, "*1\r\n:1\r\n");
@@ -100,6 +102,17 @@ static void a_status_is_read(void **state)
     assert_string_equal(sk_view_default_space(node)->role, "follower");
     assert_int_equal(sk_view_default_space(node)->applied, 93);
     assert_true(sk_view_default_space(node)->serving);
+}
+
+static void commands_a_joule_are_of_all_that_answer(void **state)
+{
+    sk_cluster_view cluster = three_nodes();
+    assert_true(sk_view_per_joule(&cluster) == 1000.0); // 3,000 for 0.6 s of a core at 5 W
+    cluster.nodes[0].answered = false;
+    cluster.nodes[1].commands = 5000;
+    assert_true(sk_view_per_joule(&cluster) == 3000.0);
+    cluster.count = 0;
+    assert_true(sk_view_per_joule(&cluster) == 0);
 }
 
 static void the_newest_leader_counts(void **state)
@@ -196,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_status_is_read),
         cmocka_unit_test(the_newest_leader_counts),
+        cmocka_unit_test(commands_a_joule_are_of_all_that_answer),
         cmocka_unit_test(rows_fit_the_screen),
         cmocka_unit_test(a_list_is_read),
         cmocka_unit_test(what_is_not_a_status_is_refused),

@@ -127,7 +127,15 @@ static void section_replication(sk_node *node, sk_buffer *out)
                      space ? space->applied : 0);
 }
 
-// A node has no clock of the processor to read: the section is there and empty, as Modules is.
+static void section_cpu(sk_node *node, sk_buffer *out)
+{
+    sk_cpu_time cpu = node->host->ops->cpu_time(node->host);
+    sk_buffer_printf(out,
+                     "used_cpu_sys:%" PRIu64 ".%06" PRIu64 "\r\nused_cpu_user:%" PRIu64 ".%06" PRIu64 "\r\n",
+                     cpu.system / SK_S, cpu.system % SK_S / SK_US, cpu.user / SK_S, cpu.user % SK_S / SK_US);
+}
+
+// There are none, and clients look for the section.
 static void section_empty(sk_node *node, sk_buffer *out)
 {
     (void)node;
@@ -200,7 +208,7 @@ static const struct section {
     {"server", "Server", section_server},    {"clients", "Clients", section_clients},
     {"memory", "Memory", section_memory},    {"persistence", "Persistence", section_persistence},
     {"stats", "Stats", section_stats},       {"replication", "Replication", section_replication},
-    {"cpu", "CPU", section_empty},           {"modules", "Modules", section_empty},
+    {"cpu", "CPU", section_cpu},             {"modules", "Modules", section_empty},
     {"cluster", "Cluster", section_cluster}, {"keyspace", "Keyspace", section_keyspace},
     {"skein", "Skein", section_skein},
 };

@@ -98,12 +98,15 @@ void sk_node_run_node_status(sk_node_call *call)
 {
     sk_node *node = call->node;
     sk_reply *reply = &call->reply;
-    sk_reply_map(reply, 11);
+    sk_cpu_time cpu = node->host->ops->cpu_time(node->host);
+    sk_reply_map(reply, 13);
     pair_integer(reply, "node", node->identity.node);
     pair_integer(reply, "boot", node->identity.boot);
     pair_integer(reply, "uptime_ms", (node->now - node->started) / SK_MS);
     pair_text(reply, "version", SK_VERSION);
     pair_integer(reply, "rss_bytes", node->host->ops->memory_rss(node->host));
+    pair_integer(reply, "cpu_us", (cpu.user + cpu.system) / SK_US);
+    pair_integer(reply, "commands", node->commands);
     pair_integer(reply, "disk_bytes_written", node->disk->bytes_written);
     pair_integer(reply, "disk_syncs", node->disk->syncs);
     pair_integer(reply, "wakeups", node->turns);
