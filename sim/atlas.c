@@ -36,6 +36,21 @@ void sk_atlas_damaged(sk_computer *computer)
     computer->amnesia++;
 }
 
+// Does who leads a space count this computer, in its present life? A log that lost its end looks like one that never had it: only the leader
+// that had its acknowledgements knows better, and may say so long after the replica is refilled (seed 3944 of causal).
+static bool counted(const sk_computer *computer, const sk_space_facts *space)
+{
+    const sk_world *world = computer->world;
+    if (space->status.leader == computer->id) return true;
+    const sk_computer *leader = &world->computers[space->status.leader];
+    if (!sk_computer_running(leader)) return false;
+    const sk_protocol *protocol = NULL;
+    const sk_replica *replica = sk_node_replica(leader->node, space->id, &protocol);
+    if (!replica) return false;
+    sk_peer_status peer = protocol->peer_status(replica, computer->id);
+    return peer.boot == sk_node_identity(computer->node)->boot && !peer.recovering && peer.matched >= computer->held_last[space->id];
+}
+
 // Whole again: started since, and holding what the others hold.
 void sk_atlas_look(sk_world *world)
 {
@@ -49,10 +64,10 @@ void sk_atlas_look(sk_world *world)
             if (facts.id > SK_SPACE_DEFAULT) continue;
             whole = !facts.status.recovering && facts.status.role != SK_ROLE_HALTED && facts.status.leader &&
                     facts.applied >= computer->held_last[facts.id] &&
-                    facts.status.epoch >= computer->held_epoch[facts.id];
+                    facts.status.epoch >= computer->held_epoch[facts.id] && counted(computer, &facts);
         }
-        // A mark that could not be taken away makes it stand aside once more at its next start.
-        if (whole && world->merging) whole = !sim_disk_file(computer->platter, "wal/damaged").data;
+        // A mark that could not be taken away makes it stand aside once more at its next start (seed 21374 of causal).
+        if (whole) whole = !sim_disk_file(computer->platter, "wal/damaged").data;
         if (whole && world->merging) whole = sk_merging_covers(world->merging, computer, id);
         if (whole) computer->damaged_boot = 0;
     }

@@ -19,6 +19,7 @@ void sk_settings_node_config(const sk_settings *settings, sk_node_config *out)
                               .pending_max = (uint32_t)settings->space_pending_max,
                               .log_entries_max = settings->snapshot_entries,
                               .log_bytes_max = settings->snapshot_bytes};
+    out->commit_delay = settings->commit_delay;
     out->wal.segment_size = settings->log_segment_size;
     out->wal.size_max = settings->log_size_max;
     out->request_timeout = settings->request_timeout;

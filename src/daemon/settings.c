@@ -61,7 +61,10 @@ static const sk_setting rows[] = {
     {"clock-drift-max", SK_SETTING_NUMBER, FIELD(clock_drift_max), "1000", 0, 500000, NULL,
      "with reads = lease: no node's clock runs faster or slower than true time by more parts in a million"},
 
-    {"log-segment-size", SK_SETTING_SIZE, FIELD(log_segment_size), "8mb", 64 * KB, GB, "Disk",
+    {"commit-delay", SK_SETTING_TIME, FIELD(commit_delay), "0", 0, 100 * SK_MS, "Disk",
+     "how long a write may wait for others, to reach the disk with them: fewer flash pages and wake-ups, slower answers; 0: those "
+     "go together that come while the disk is busy"},
+    {"log-segment-size", SK_SETTING_SIZE, FIELD(log_segment_size), "8mb", 64 * KB, GB, NULL,
      "bytes of one segment of the log, allocated ahead"},
     {"log-size-max", SK_SETTING_SIZE, FIELD(log_size_max), "96mb", 256 * KB, 1024 * GB, NULL,
      "bytes of all segments; beyond, spaces are snapshotted to free old ones"},

@@ -48,6 +48,7 @@ typedef struct sk_settings {
     char reads[16];
     uint64_t clock_drift_max;
 
+    sk_ns commit_delay;
     uint64_t log_segment_size, log_size_max, log_memory_max;
     uint64_t snapshot_entries, snapshot_bytes, snapshot_inflight_max;
     uint64_t space_memory_max, space_pending_max;

@@ -178,7 +178,7 @@ int sk_node_open(sk_node **out, const sk_node_config *config, const sk_identity 
     node->sink = sink;
     node->now = node->started = now;
     node->next_client_id = 1;
-    node->sync_at = SK_NEVER;
+    node->sync_at = node->unmark_at = SK_NEVER;
     node->wal_owner = (sk_wal_owner){.durable = on_durable, .failed = on_failed};
     sk_list_init(&node->clients);
     sk_list_init(&node->dirty);
@@ -254,6 +254,16 @@ static void announce(sk_node *node)
     sk_origin_submit(system, NULL, 0, 2, 3, argv);
 }
 
+static const sk_ns unmark_pause = 10 * SK_S;
+
+// A mark that could not be taken away is tried again: it would make this node stand aside at its next start, when the others may need it.
+static void take_mark_away(sk_node *node)
+{
+    if (node->now < node->unmark_at) return;
+    bool marked = sk_wal_healed(node->wal);
+    node->unmark_at = marked && !node->wal_failed ? node->now + unmark_pause : SK_NEVER;
+}
+
 static void watch_healing(sk_node *node)
 {
     if (!node->healing) return;
@@ -261,7 +271,7 @@ static void watch_healing(sk_node *node)
         if (node->spaces[i]->status.recovering) return;
     }
     node->healing = false;
-    sk_wal_healed(node->wal);
+    node->unmark_at = node->now;
     if (node->peer_count) sk_log(node->sink, SK_LOG_INFO, "msg=\"refilled from peers: this node votes again\"");
     else sk_log(node->sink, SK_LOG_ERROR, "msg=\"the log was damaged and there is no peer to refill it from: serving what is left\"");
 }
@@ -290,6 +300,7 @@ static sk_ns next_turn(sk_node *node)
 {
     sk_ns at = sk_clients_deadline(node);
     if (node->sync_at < at) at = node->sync_at;
+    if (node->unmark_at < at) at = node->unmark_at;
     sk_ns spaces = sk_spaces_deadline(node);
     if (spaces < at) at = spaces;
     for (size_t i = 0; i < node->active_count; i++) {
@@ -326,6 +337,7 @@ sk_ns sk_node_turn(sk_node *node)
     bool more = sk_clients_work(node);
     for (size_t i = 0; i < node->active_count; i++) more |= sk_space_work(node->active[i]);
     watch_healing(node);
+    take_mark_away(node);
     sk_clients_flush(node);
     // Slices may have left something to send or to write down.
     for (size_t i = 0; i < node->active_count; i++) sk_forward_flush(node->active[i]);

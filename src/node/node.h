@@ -53,6 +53,7 @@ typedef struct sk_node_config {
     sk_limits limits;
     sk_wal_config wal;
     sk_ns request_timeout;
+    sk_ns commit_delay;            // how long an entry may wait for others before the disk is given them together
     uint64_t space_memory_max;     // logical bytes of a space's data; 0: no bound
     size_t request_size_max;       // one client request
     size_t client_output_max;      // unread replies of one client; beyond: it is closed, with a log line

@@ -222,6 +222,7 @@ void sk_origin_answer(sk_space *space, uint64_t number, sk_slice reply)
     settle(origin, item, reply);
     item->answered = true;
     pop_answered(space);
+    if (origin->paused && origin->crowded) origin->resend_at = space->node->now; // there is room for another
 }
 
 void sk_origin_refused(sk_space *space, uint64_t number, int why)
@@ -238,6 +239,7 @@ void sk_origin_refused(sk_space *space, uint64_t number, int why)
     sk_ns at = space->node->now + refused_pause;
     if (at < origin->resend_at) origin->resend_at = at;
     origin->paused = true;
+    origin->crowded = why == SK_EBUSY && origin->leader == space->node->identity.node;
 }
 
 void sk_origin_installed(sk_space *space)

@@ -45,6 +45,7 @@ typedef struct sk_origin {
     uint64_t epoch;
     sk_ns resend_at;      // SK_NEVER: no need
     bool paused;          // after a refusal: nothing is sent before resend_at
+    bool crowded;         // the refusal was our own replica's, which has as much under way as it takes: each answer makes room
     uint64_t resends;     // counted for INFO
 } sk_origin;
 

@@ -165,6 +165,13 @@ static void on_send(sk_space *space, const sk_effect *effect)
     memcpy(held->message, effect->send.message.data, held->size);
 }
 
+// How long a record may stay in memory. Votes, lives and the like go at once: somebody waits for them, and they are few.
+static sk_ns may_wait(const sk_space *space, enum sk_record_kind kind)
+{
+    if (sk_space_answers_early(space)) return space->sync_within;
+    return kind == SK_RECORD_ENTRY ? space->node->config.commit_delay : 0;
+}
+
 static void on_persist(sk_space *space, const sk_effect *effect)
 {
     uint64_t sequence = sk_wal_append(space->node->wal, space->id, &effect->persist.record);
@@ -173,7 +180,7 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     uint64_t epoch = effect->persist.record.epoch;
     *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
     space->persisted_epoch = epoch;
-    sk_node_log_grew(space->node, effect->persist.record.payload.size, sk_space_answers_early(space) ? space->sync_within : 0);
+    sk_node_log_grew(space->node, effect->persist.record.payload.size, may_wait(space, effect->persist.record.kind));
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 

@@ -40,6 +40,7 @@ struct sk_node {
     size_t unsynced;   // bytes of that
     sk_list marked; // spaces with records that are not durable
     bool healing; // found.damaged, and not all spaces are refilled yet
+    sk_ns unmark_at; // they are: when the log's mark of it is taken away, or looked after
 
     sk_space *spaces[SK_SPACES_MAX]; // by id: the system and default spaces come first
     size_t space_count;

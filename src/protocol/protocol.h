@@ -212,6 +212,8 @@ typedef struct sk_peer_status {
     sk_ns round_trip;    // 0: not measured
     sk_ns heard;         // when it was last heard of; 0: never
     bool linked;
+    uint64_t boot;       // its life, as last heard of (leader only); 0: not known
+    bool recovering;     // it has lost records and is not counted (leader only)
 } sk_peer_status;
 
 typedef struct sk_limits {

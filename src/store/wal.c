@@ -423,19 +423,19 @@ static void heal_done(sk_disk_request *request)
     sk_wal *wal = request->owner;
     sk_wal_came_back(wal);
     wal->heal_busy = false;
-    if (request->result < 0 && request->result != SK_ENOENT)
-        return; // it will be asked again at the next start
+    if (request->result < 0 && request->result != SK_ENOENT) return; // whoever asked asks again
     wal->damage_marked = false;
     wal->folder_dirty = true;
     sk_wal_sync_folder(wal);
 }
 
-void sk_wal_healed(sk_wal *wal)
+bool sk_wal_healed(sk_wal *wal)
 {
-    if (!wal->damage_marked || wal->heal_busy) return;
+    if (!wal->damage_marked || wal->heal_busy) return wal->damage_marked;
     wal->heal_busy = true;
     wal->heal_request = (sk_disk_request){.op = SK_DISK_UNLINK, .name = "wal/damaged"};
     sk_wal_submit(wal, &wal->heal_request, heal_done, wal);
+    return true;
 }
 
 // ---- Invariants ----

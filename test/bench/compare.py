@@ -14,6 +14,8 @@ import systems
 VALUE = 256
 KEYS = 20000
 # name: (does it write, connections, requests under way on each)
+FLOOR_RATE, FLOOR_P99_MS, FLOOR_PER_JOULE = 1000, 100, 100  # what the project set out to reach, a second, at most, and a joule
+BEATEN_BY = 50
 JOBS = {"w1": (True, 1, 1), "w64": (True, 64, 1), "w256": (True, 256, 1), "p16": (True, 64, 16), "r64": (False, 64, 1)}
 
 
@@ -30,9 +32,19 @@ def figures(result, writes):
             "cpu_us": result["server_cpu_us_per_operation"], "own_cpu_us": result["own_cpu_us_per_operation"], "per_joule": result.get("operations_per_joule"), "energy": result.get("energy")}
 
 
+class LeaseReads(systems.Skein):
+    """Beside Skein, for its reads alone."""
+    name = "Skein, reads = lease"
+    settings = "--reads lease"
+    words = ("--reads", "lease")
+    only = ("r64",)
+
+
 def measure(kind, directory, seconds, failovers):
     """One round of one system: {job: figures}, and rss_mib, kill_ms, stop_ms."""
     found = {}
+    only = getattr(kind, "only", None)
+    failovers = failovers and not only
     with kind(os.path.join(directory, "load")) as system:
         time.sleep(1.0)
         found["rss_mib"] = sum(memory_kib(pid) for pid in system.pids()) / 1024 / systems.NODES
@@ -40,8 +52,13 @@ def measure(kind, directory, seconds, failovers):
         warm = 5 if system.wire == "zookeeper" else 1
         system.load(True, fill=True, keys=KEYS, value=VALUE, seconds=1, warm_up=warm, **many)
         for name, (writes, connections, pipeline) in jobs_of(system).items():
+            if only and name not in only:
+                continue
             result = system.load(writes, connections=connections, pipeline=pipeline, keys=KEYS, value=VALUE, seconds=seconds, warm_up=1)
             found[name] = figures(result, writes)
+        if kind is systems.Skein:
+            rate = BEATEN_BY * FLOOR_RATE
+            found["floor"] = figures(system.load(True, connections=64, rate=rate, keys=KEYS, value=VALUE, seconds=seconds, warm_up=1), True)
         if failovers:
             system.before_failover()
             found["kill_ms"] = systems.time_failover(system, "kill") * 1000
@@ -127,9 +144,18 @@ def section(kinds, rounds, facts, floors, arguments):
     lines += ["", f"Skein with 64 × 16 under way: {ratio_within(ours, 'p16', 'w64'):.1f} times its own writes/s with 64. With 256 connections "
               f"{short(middle(ours, 'w256', 'per_joule'))} writes a joule ({'the whole machine, measured' if ours[0]['w256']['energy'] == 'measured' else 'estimated: CPU time of all three nodes at 5 W a core'}); "
               f"the generator took {number(middle(ours, 'w256', 'own_cpu_us'), 1)} µs of CPU an operation."]
+    lines += ["", floor_text(ours)]
     lines += ["", "What an acknowledged write means, and how each was set:", ""]
     lines += [f"- {kind.name} {kind.version()}: {kind.acknowledgement}. {kind.settings}." for kind in kinds]
     return "\n".join(lines)
+
+
+def floor_text(ours):
+    rate, p99, joule = middle(ours, "floor", "per_second"), middle(ours, "floor", "p99_ms"), middle(ours, "w256", "per_joule")
+    return (f"The floor that the project set itself is {FLOOR_RATE:,} writes/s, a p99 of {FLOOR_P99_MS} ms and {FLOOR_PER_JOULE} writes a joule. At a fixed rate of "
+            f"{BEATEN_BY * FLOOR_RATE:,} writes/s over 64 connections (open loop, latency from when each fell due) {rate:,.0f} were acknowledged a second: "
+            f"{rate / FLOOR_RATE:.0f} times; with a p99 of {p99:.1f} ms: {FLOOR_P99_MS / p99:.0f} times less; and with 256 connections {joule:,.0f} a joule: "
+            f"{joule / FLOOR_PER_JOULE:.0f} times ({1e6 / joule / 5:.1f} µs of CPU a write, all nodes, at 5 W a core, are {1e6 / joule:.0f} µJ).")
 
 
 def ratio_within(rounds, one, other):
@@ -144,6 +170,8 @@ def ratio_best(ours, theirs):
 
 def choose(arguments):
     kinds = [systems.Skein] + [variant(text) for text in arguments.variant]
+    if not arguments.quick:
+        kinds.append(LeaseReads)
     systems.Skein.words = tuple(shlex.split(arguments.settings))
     if arguments.settings:
         systems.Skein.settings = arguments.settings
@@ -183,7 +211,7 @@ def main(words):
                 say(f"round {at + 1} of {count}: {kind.name}")
                 found = measure(kind, os.path.join(directory, f"{at}-{kinds.index(kind)}"), arguments.seconds, at == 0 or not arguments.quick)
                 rounds[kind.name].append(found)
-                say(f"  {found['w64']['per_second']:.0f} writes/s with 64, {found['w256']['per_second']:.0f} with 256")
+                say("  " + ", ".join(f"{job} {found[job]['per_second']:.0f}/s" for job in JOBS if job in found))
     raw = {"machine": facts, "disk_alone_s": floors, "versions": {kind.name: kind.version() for kind in kinds}, "rounds": rounds}
     name = "compare" if not arguments.quick else "quick"
     return finish(arguments, name, section(kinds, rounds, facts, floors, arguments), raw)

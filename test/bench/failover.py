@@ -70,31 +70,39 @@ def stalling(directory, seconds, settings):
     return {"first": first, "victim": victim, "changes": changes, "stalls": stalls, "load": result}
 
 
+def failovers(arguments, directory, raw):
+    rows = []
+    with systems.Skein(os.path.join(directory, "failover")) as system:
+        for name, what, count, act in (("killed_ms", "killed (-9)", arguments.kills, killed),
+                                       ("frozen_ms", "frozen (SIGSTOP)", arguments.freezes, frozen)):
+            times = raw[name] = act(system, count)
+            if times:
+                rows.append([f"leader {what}, {len(times)} times", number(median(times)), number(max(times))])
+    return finish(arguments, "failover", f"{machine_text(raw['machine'])}. From the signal to the first write that another node acknowledges; three "
+                  f"nodes.\n\n" + table(["", "median ms", "worst ms"], rows), raw)
+
+
+def stall_text(raw):
+    found = raw["stalling"]
+    load = found["load"]
+    return (f"{machine_text(raw['machine'])}. {load['seconds']:.0f} s of full load (256 connections, {load['writes']['per_second']:,.0f} writes/s, p99 "
+            f"{load['writes']['p99_ms']:.1f} ms, {load['errors']} errors) while one follower's disk stalled 200 ms every second ({found['stalls']} "
+            f"times): **{len(found['changes'])} leader changes**.")
+
+
 def main(words):
     parser = argparse.ArgumentParser(prog="script/bench failover", description=__doc__)
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--freezes", type=int, default=20)
-    parser.add_argument("--seconds", type=int, default=600, help="of full load over the stalling disk; 0: without")
+    parser.add_argument("--stall", action="store_true", help="only the full load over a stalling disk")
+    parser.add_argument("--seconds", type=int, default=600, help="of that load")
     common_flags(parser)
     arguments = parser.parse_args(words)
     systems.Skein.words = tuple(arguments.settings.split())
-    raw, rows = {}, []
+    raw = {}
     with Directory(arguments.dir) as directory:
-        facts = raw["machine"] = machine(directory)
-        with systems.Skein(os.path.join(directory, "failover")) as system:
-            for name, what, count, act in (("killed_ms", "killed (-9)", arguments.kills, killed),
-                                           ("frozen_ms", "frozen (SIGSTOP)", arguments.freezes, frozen)):
-                times = raw[name] = act(system, count)
-                if times:
-                    rows.append([f"leader {what}, {len(times)} times", number(median(times)), number(max(times))])
-        if arguments.seconds:
-            raw["stalling"] = stalling(directory, arguments.seconds, arguments.settings)
-    text = (f"{machine_text(facts)}. From the signal to the first write that another node acknowledges; three nodes.\n\n"
-            + table(["", "median ms", "worst ms"], rows) + "\n")
-    if arguments.seconds:
-        found = raw["stalling"]
-        load = found["load"]
-        text += (f"\n{arguments.seconds} s of full load (256 connections, {load['writes']['per_second']:,.0f} writes/s, p99 {load['writes']['p99_ms']:.1f} ms, "
-                 f"{load['errors']} errors) while one follower's disk stalled 200 ms every second ({found['stalls']} times): "
-                 f"**{len(found['changes'])} leader changes**.")
-    return finish(arguments, "failover", text, raw)
+        raw["machine"] = machine(directory)
+        if not arguments.stall:
+            return failovers(arguments, directory, raw)
+        raw["stalling"] = stalling(directory, arguments.seconds, arguments.settings)
+    return finish(arguments, "stall", stall_text(raw), raw)

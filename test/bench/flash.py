@@ -6,11 +6,12 @@ import os
 import time
 
 from harness import Failure, bytes_written, wakeups
-from measure import common_flags, device_bytes, Directory, finish, machine, machine_text, number, say, table
+from measure import common_flags, device_bytes, Directory, finish, machine, machine_text, number, say, short, table
 from nodes import Ground
 
 # So large that no snapshot falls due.
 LOG_ONLY = "--snapshot-entries 4000000000 --snapshot-bytes 100gb --log-size-max 200gb"
+DELAYED = "--commit-delay 20ms"
 SNAPSHOTS = 3
 
 
@@ -33,7 +34,7 @@ def writes(ground, connections, seconds, keys):
 
 def with_snapshots(ground, seconds, keys, limit_s):
     """Runs on until every node has taken at least three snapshots."""
-    total = {"writes": 0, "bytes": 0.0, "device_bytes": 0.0}
+    total = {"writes": 0, "bytes": 0.0, "device_bytes": 0.0, "per_second": None}
     seen = {node: {position} for node, position in snapshots(ground).items()}
     end = time.monotonic() + limit_s
     while min(len(positions) - 1 for positions in seen.values()) < SNAPSHOTS:
@@ -81,18 +82,24 @@ def main(words):
             say("idle: done")
             ground.load(connections=64, pipeline=16, fill=True, keys=arguments.keys, value=256, seconds=1, warm_up=0)
             raw["alone"] = writes(ground, 1, arguments.seconds, arguments.keys)
+            raw["few"] = writes(ground, 8, arguments.seconds, arguments.keys)
             raw["log"] = writes(ground, 256, arguments.seconds, arguments.keys)
             say("log only: done")
+        with Ground(os.path.join(directory, "delayed"), settings=f"{LOG_ONLY} {DELAYED} {arguments.settings}") as ground:
+            raw["delayed"] = writes(ground, 8, arguments.seconds, arguments.keys)
+            say("with commit-delay: done")
         with Ground(os.path.join(directory, "whole"), settings=arguments.settings) as ground:
             ground.load(connections=64, pipeline=16, fill=True, keys=arguments.keys, value=256, seconds=1, warm_up=0)
             raw["whole"] = with_snapshots(ground, arguments.seconds, arguments.keys, 600)
             say("with snapshots: done")
-    rows = [[label, number(raw[name]["bytes"]), number(raw[name]["device_bytes"]), f"{raw[name]['writes']:,}"]
+    rows = [[label, number(raw[name]["bytes"]), number(raw[name]["device_bytes"]), f"{raw[name]['writes']:,}", short(raw[name].get("per_second"))]
             for label, name in (("one connection: each write is a batch of its own", "alone"),
+                                ("8 connections", "few"),
+                                (f"8 connections, {DELAYED[2:]}", "delayed"),
                                 ("256 connections, the log only", "log"),
                                 (f"256 connections, with {raw['whole']['snapshots']} snapshots of {arguments.keys:,} keys and fresh segments", "whole"))]
     text = (f"{machine_text(raw['machine'])}. 256-byte values; bytes for each acknowledged write.\n\n"
-            + table(["", "bytes a write a node", "on the device, a node's share, the file system's journal included", "writes"], rows) + "\n\n"
+            + table(["", "bytes a write a node", "on the device, a node's share, the file system's journal included", "writes", "a second"], rows) + "\n\n"
             + f"Idle, {arguments.idle_seconds} s: "
             + "; ".join(f"{'leader' if node['leads'] else 'follower'} {node['bytes']} bytes, {node['wakeups_per_s']:.1f} wake-ups/s"
                         for node in raw["idle"]) + ".")

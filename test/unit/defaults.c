@@ -28,6 +28,7 @@ static void table_and_node_have_the_same_defaults(void **state)
     assert_int_equal(ours.limits.log_bytes_max, nodes.limits.log_bytes_max);
     assert_int_equal(ours.wal.segment_size, nodes.wal.segment_size);
     assert_int_equal(ours.wal.size_max, nodes.wal.size_max);
+    assert_int_equal(ours.commit_delay, nodes.commit_delay);
     assert_int_equal(ours.request_timeout, nodes.request_timeout);
     assert_int_equal(ours.space_memory_max, nodes.space_memory_max);
     assert_int_equal(ours.request_size_max, nodes.request_size_max);

@@ -85,6 +85,34 @@ static void D06_who_lost_a_part_of_its_log_has_no_vote(void **state)
     group_close(&g);
 }
 
+// The mark of damage cannot be taken away at first. A power cut later node 2 is not asked to stand aside again (seed 21374 of causal).
+static void D06_a_mark_that_stays_is_taken_away_later(void **state)
+{
+    group g;
+    connection c;
+    group_prepare(&g, 3);
+    group_open(&g);
+    GROUP_UNTIL(&g, group_leader(&g) == 1);
+    group_connect(&g, 1, &c);
+    for (int i = 0; i < 20; i++) group_ask(&g, 1, &c, "INCR n");
+    group_run(&g, SK_S);
+    group_stop(&g, 2);
+    assert_true(sim_disk_flip(g.nodes[2].w.disk, "wal/0000000000000001.log", 1000, 1));
+    group_start(&g, 2);
+    assert_true(group_facts(&g, 2).status.recovering);
+    sim_disk_rule(g.nodes[2].w.disk, SIM_DISK_FAIL, 1u << SK_DISK_UNLINK, 1, 3, SK_EIO);
+    GROUP_UNTIL(&g, !group_facts(&g, 2).status.recovering);
+    group_run(&g, SK_S);
+    assert_non_null(sim_disk_file(g.nodes[2].w.disk, "wal/damaged").data);
+    group_run(&g, 60 * SK_S);
+    assert_null(sim_disk_file(g.nodes[2].w.disk, "wal/damaged").data);
+    group_stop(&g, 2);
+    group_start(&g, 2);
+    assert_false(group_facts(&g, 2).status.recovering);
+    group_disconnect(&g, 1, &c);
+    group_close(&g);
+}
+
 // ---- Who may be a peer ----
 
 static void D22_a_node_of_another_cluster_is_no_peer(void **state)
@@ -617,6 +645,7 @@ int main(void)
         cmocka_unit_test(R01_a_vote_waits_for_the_disk),
         cmocka_unit_test(R20_what_is_held_leaves_with_its_own_record),
         cmocka_unit_test(D06_who_lost_a_part_of_its_log_has_no_vote),
+        cmocka_unit_test(D06_a_mark_that_stays_is_taken_away_later),
         cmocka_unit_test(D22_a_node_of_another_cluster_is_no_peer),
         cmocka_unit_test(R18_an_older_life_is_no_peer),
         cmocka_unit_test(R18_a_copy_of_one_start_ago_is_another_life),

@@ -498,10 +498,13 @@ static sk_peer_status peer_status(const sk_replica *replica, sk_node_id id)
     for (size_t i = 0; i < raft->peer_count; i++) {
         const sk_raft_peer *peer = &raft->peers[i];
         if (peer->id != id || sk_raft_is_self(raft, peer)) continue;
-        return (sk_peer_status){.matched = raft->role == SK_RAFT_LEADER ? peer->matched : 0,
+        bool leads = raft->role == SK_RAFT_LEADER;
+        return (sk_peer_status){.matched = leads ? peer->matched : 0,
                                 .round_trip = peer->round_trip,
                                 .heard = peer->heard,
-                                .linked = peer->linked};
+                                .linked = peer->linked,
+                                .boot = leads ? peer->boot : 0,
+                                .recovering = leads && peer->recovering};
     }
     return (sk_peer_status){0};
 }
