@@ -18,6 +18,8 @@
 #include "sim/sessions.h"
 #include "sim/workload.h"
 
+enum { UNANSWERED_MAX = 16 }; // times operations_max
+
 typedef struct client {
     uint32_t id;
     sk_connection *connection; // NULL: none
@@ -309,6 +311,24 @@ static void audit(sk_clients *clients, client *one)
     ask(clients, one, (sk_operation){.kind = sk_keys_read(&clients->keys, one->audited), .key = one->audited});
 }
 
+static sk_ns draw_thought(sk_clients *clients, client *one)
+{
+    const sk_swarm *swarm = &clients->world->swarm;
+    if (clients->history.count >= swarm->operations_max) return sk_swarm_around(&clients->prng, 2 * SK_S);
+    if (swarm->fault[SK_FAULT_CLIENT_BURST] && !clients->calm) {
+        if (one->burst) {
+            one->burst--;
+            return 0;
+        }
+        if (sk_prng_chance(&clients->prng, 1, 20)) {
+            sk_world_count(clients->world, SK_FAULT_CLIENT_BURST);
+            one->burst = (uint32_t)sk_prng_between(&clients->prng, 10, 60);
+            return sk_prng_between(&clients->prng, 200 * SK_MS, 3 * SK_S);
+        }
+    }
+    return sk_swarm_around(&clients->prng, swarm->think_mean);
+}
+
 static void on_client(sk_clients *clients, client *one)
 {
     sk_world *world = clients->world;
@@ -320,6 +340,11 @@ static void on_client(sk_clients *clients, client *one)
         leave(clients, one, true);
         if (sk_prng_chance(&clients->prng, 1, 2))
             one->preferred = (sk_node_id)sk_prng_between(&clients->prng, 1, world->computer_count);
+        // Nobody answers for long: the checks need no millions of questions.
+        if (clients->stage == SK_CLIENTS_WORK && clients->history.count / UNANSWERED_MAX >= world->swarm.operations_max) {
+            wake_at(clients, one, world->now + draw_thought(clients, one));
+            return;
+        }
     }
     misbehave(clients, one);
     if (one->session.moves && one->connection && !one->waiting.count) {
@@ -374,24 +399,6 @@ static void alter_answer(sk_clients *clients, const sk_operation *op, sk_answer 
 }
 
 // How long it thinks before it asks again: nothing in a burst, long before one.
-static sk_ns draw_thought(sk_clients *clients, client *one)
-{
-    const sk_swarm *swarm = &clients->world->swarm;
-    if (clients->history.count >= swarm->operations_max) return sk_swarm_around(&clients->prng, 2 * SK_S);
-    if (swarm->fault[SK_FAULT_CLIENT_BURST] && !clients->calm) {
-        if (one->burst) {
-            one->burst--;
-            return 0;
-        }
-        if (sk_prng_chance(&clients->prng, 1, 20)) {
-            sk_world_count(clients->world, SK_FAULT_CLIENT_BURST);
-            one->burst = (uint32_t)sk_prng_between(&clients->prng, 10, 60);
-            return sk_prng_between(&clients->prng, 200 * SK_MS, 3 * SK_S);
-        }
-    }
-    return sk_swarm_around(&clients->prng, swarm->think_mean);
-}
-
 // What the run may be proud of having seen.
 static void note_reached(sk_clients *clients, const client *one, const sk_operation *op, const sk_answer *answer)
 {

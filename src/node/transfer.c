@@ -249,6 +249,12 @@ static void on_received(void *context, int error, const sk_snapshot_info *info)
     in->restore = space->machine->ops->restore_open(space->machine);
 }
 
+// Else the machine would jump ahead of its replica: one that has halted takes nothing more, and who leads holds all that is committed.
+static bool would_follow(const sk_space *space)
+{
+    return !space->node->wal_failed && space->status.role != SK_ROLE_HALTED && !sk_space_leads(space);
+}
+
 // The state is complete beside the old one: swap, unless the log has overtaken it meanwhile.
 static void install(sk_incoming *in)
 {
@@ -257,8 +263,7 @@ static void install(sk_incoming *in)
     in->parser = NULL;
     bool stale = in->info.position <= space->applied;
     if (!error && !in->head_seen) error = SK_ECORRUPT;
-    // A halted replica would not follow, nor one that leads by now.
-    if (!error && (space->node->wal_failed || sk_space_leads(space))) error = SK_EFAILED;
+    if (!error && !would_follow(space)) error = SK_EFAILED;
     if (error || stale) {
         if (error) fail_incoming(in, error);
         else {
@@ -320,8 +325,7 @@ static void on_offer(sk_space *space, sk_node_id from, sk_slice payload)
         send_accept(space, from, info.position, boot, ACCEPT_DONE, 0);
         return;
     }
-    // Who leads holds all that is committed: it needs none, and its replica would not follow.
-    if (space->node->wal_failed || sk_space_leads(space)) {
+    if (!would_follow(space)) {
         send_accept(space, from, info.position, boot, ACCEPT_FAILED, 0);
         return;
     }

@@ -486,6 +486,23 @@ static void N02_a_snapshot_that_the_log_overtook_changes_nothing(void **state)
     sk_buffer_deinit(&snapshot.file);
 }
 
+// A replica that has halted takes nothing: its machine must not jump ahead of it (simulator, seed 1020426).
+static void N02_a_halted_replica_takes_no_snapshot(void **state)
+{
+    group g;
+    connection c;
+    carried snapshot;
+    left_behind(&g, &c, &snapshot);
+    sk_space *space = group_space(&g, 3);
+    enum sk_role role = space->status.role;
+    space->status.role = SK_ROLE_HALTED;
+    hand_offer(&g, &snapshot);
+    assert_null(space->transfers.incoming);
+    space->status.role = role;
+    in_step_again(&g, &c);
+    sk_buffer_deinit(&snapshot.file);
+}
+
 // Each piece comes after the one behind it, and twice.
 static void N02_pieces_repeated_and_in_the_wrong_order(void **state)
 {
@@ -655,6 +672,7 @@ int main(void)
         cmocka_unit_test(R29_an_earlier_life_is_not_answered),
         cmocka_unit_test(R29_nothing_is_forwarded_twice),
         cmocka_unit_test(N02_a_snapshot_that_the_log_overtook_changes_nothing),
+        cmocka_unit_test(N02_a_halted_replica_takes_no_snapshot),
         cmocka_unit_test(N02_pieces_repeated_and_in_the_wrong_order),
         cmocka_unit_test(N02_pieces_that_nobody_asked_for_are_not_held),
         cmocka_unit_test(N04_a_receiver_that_lost_pieces_gets_them_again),
