@@ -34,6 +34,7 @@ void sk_atlas_damaged(sk_computer *computer)
 {
     computer->damaged_boot = computer->boots + 1;
     computer->amnesia++;
+    if (computer->world->merging) sk_merging_lost(computer->world->merging, computer->id);
 }
 
 // Does who leads a space count this computer, in its present life? A log that lost its end looks like one that never had it: only the leader
@@ -67,7 +68,7 @@ void sk_atlas_look(sk_world *world)
                     facts.status.epoch >= computer->held_epoch[facts.id] && counted(computer, &facts);
         }
         // A mark that could not be taken away makes it stand aside once more at its next start (seed 21374 of causal).
-        if (whole) whole = !sim_disk_file(computer->platter, "wal/damaged").data;
+        whole = whole && !sk_node_is_marked(computer->node);
         if (whole && world->merging) whole = sk_merging_covers(world->merging, computer, id);
         if (whole) computer->damaged_boot = 0;
     }

@@ -302,7 +302,11 @@ static void prove(sk_clients *clients, client *one)
 static void found(sk_clients *clients, client *one)
 {
     if (one->waiting.count || one->proved || one->id != clients->count) return;
-    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND, .key = clients->keys.spaces});
+    const sk_swarm *swarm = &clients->world->swarm;
+    ask(clients, one, (sk_operation){.kind = SK_OPERATION_FOUND,
+                                     .key = clients->keys.spaces,
+                                     .amount = sk_swarm_window(swarm),
+                                     .expect = swarm->weights[SK_WORKLOADS_RULE] != 0});
 }
 
 static void audit(sk_clients *clients, client *one)
@@ -426,7 +430,7 @@ static void finished(sk_clients *clients, client *one, const sk_operation *op)
     sk_world *world = clients->world;
     // Who must get through backs off, twice as long each time: clients that never do can keep a slow cluster busy with what nobody
     // waits for any more, for ever.
-    one->failures = fine ? 0 : one->failures < 6 ? one->failures + 1 : 6;
+    one->failures = fine ? 0 : one->failures < 7 ? one->failures + 1 : 7;
     sk_ns pause = clients->stage == SK_CLIENTS_WORK ? draw_thought(clients, one) : fine ? 0 : (25 * SK_MS) << one->failures;
     if (!one->waiting.count) wake_at(clients, one, world->now + pause + 1);
 }
@@ -440,17 +444,6 @@ static void chronicle_answer(const sk_clients *clients, const client *one, const
                         (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
 }
 
-// So many requests wait for this node's answers.
-static size_t waiting_at(const sk_clients *clients, sk_node_id id)
-{
-    size_t count = 0;
-    for (uint32_t i = 0; i <= clients->count; i++) {
-        const client *one = &clients->list[i];
-        if (one->connection && one->connection->to == id) count += one->waiting.count;
-    }
-    return count;
-}
-
 // A mergeable space asks nobody: a node that nothing was wrong with has no reason not to answer.
 static void check_available(sk_clients *clients, size_t index, const sk_answer *answer)
 {
@@ -460,8 +453,7 @@ static void check_available(sk_clients *clients, size_t index, const sk_answer *
     bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
     // A write waits for its node's disk, and may wait long for a slow one that has much to do.
     bool disk = answer->kind == SK_ANSWER_UNKNOWN && sim_disk_under_way(computer->platter);
-    bool crowded = waiting_at(clients, op->node) > clients->world->swarm.limits.pending_max; // more than it takes at a time
-    if (!steady || disk || crowded || sk_merging_halted(computer)) return;
+    if (!steady || disk || sk_merging_halted(computer)) return;
     sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
                   index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
 }
@@ -548,6 +540,7 @@ static void note_sights(sk_clients *clients, const sk_connection *connection, bo
             if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
         } else if (!op->before) {
             op->before = sight;
+            op->arrived = clients->world->now;
             op->doubtful |= sk_merging_is_bygone(clients->world->merging, computer);
         }
     }
@@ -768,6 +761,11 @@ void sk_clients_doubt(sk_clients *clients, sk_node_id id, sk_ns since)
         sk_dot last = {.actor = after->self, .counter = sk_vector_get(&after->seen, after->self)};
         if (!last.counter || !sk_merging_is_elsewhere(clients->world->merging, id, last)) op->doubtful = true;
     }
+}
+
+sk_history *sk_clients_history(sk_clients *clients)
+{
+    return &clients->history;
 }
 
 void sk_clients_doubt_life(sk_clients *clients, uint64_t actor)

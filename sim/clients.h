@@ -27,6 +27,7 @@ void sk_clients_calm(sk_clients *clients, bool calm);
 void sk_clients_describe(const sk_clients *clients, char *out, size_t size);
 // The whole history, when the audit is over.
 void sk_clients_check(sk_clients *clients);
+sk_history *sk_clients_history(sk_clients *clients); // all that was asked
 size_t sk_clients_operations(const sk_clients *clients);      // asked for
 uint64_t sk_clients_acknowledged(const sk_clients *clients); // answered with a result
 // Has anything been, of what was asked at `start` or later?

@@ -7,6 +7,7 @@
 #include "sim/checks.h"
 #include "sim/chronicle.h"
 #include "sim/clients.h"
+#include "sim/loss.h"
 #include "sim/merging.h"
 #include "sim/network.h"
 #include "sim/trace_tla.h"
@@ -422,6 +423,10 @@ void sk_computer_kill(sk_computer *computer, bool power)
     if (world->chronicle)
         sk_chronicle_node(world->chronicle, computer->id, SK_TOPIC_DEATH, power ? "loses power" : "is killed");
     sk_trace_mix(&world->trace, SK_WORLD_RESTART, computer->id, power);
+    if (world->merging) {
+        sk_merging_look(world->merging, computer);
+        if (world->swarm.durability != SK_DURABILITY_ALWAYS) sk_loss_cut(world, sk_clients_history(world->clients), computer->id);
+    }
     sk_computer_note_held(computer);
     if (power)
         sim_disk_crash(computer->platter);

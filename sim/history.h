@@ -34,7 +34,7 @@ enum sk_operation_kind {
     SK_OPERATION_SESSION_TOKEN, // sim/sessions.h
     SK_OPERATION_SESSION_USE,
     // In a mergeable space (sim/merge_check.h):
-    SK_OPERATION_FOUND,         // SPACE CREATE of it
+    SK_OPERATION_FOUND,         // SPACE CREATE of it; amount 1: with a rule
     SK_OPERATION_MERGE_SET,     // SET
     SK_OPERATION_MERGE_LEND,    // SET with PX
     SK_OPERATION_MERGE_EXPIRE,  // PEXPIRE
@@ -76,6 +76,8 @@ typedef struct sk_operation {
     int64_t amount;          // of a count
     uint32_t before, after;  // sights of the node (sim/merging.h): before it ran, when its reply left; 0: none
     uint32_t amnesia;        // how often the node's disk had lost something before
+    sk_ns arrived;           // when `before` was taken
+    sk_ns cut;               // when its node ended and had not written it down; 0: it had. What others have comes back to it
     bool quiet;              // the audit's: all has been healed, and every node has seen the same
     uint64_t wall_max_ms;    // the greatest that any clock had shown when its reply left
     bool doubtful;           // acknowledged, but its node's disk was lost before anybody else had it

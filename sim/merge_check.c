@@ -45,7 +45,8 @@ static bool surely(const act *reader, const act *other)
 {
     if (!acknowledged(other) || other->op->start > reader->op->end) return false;
     if (reader->audit && other->op->end < reader->op->start) return true;
-    bool same_node = other->op->node == reader->op->node && other->op->amnesia == reader->op->amnesia;
+    bool kept = other->op->amnesia == reader->op->amnesia && (!other->op->cut || reader->op->start < other->op->cut);
+    bool same_node = other->op->node == reader->op->node && kept;
     if (same_node && other->op->end < reader->op->start) return true;
     if (!reader->before || !is_placed(other)) return false;
     uint64_t counter = sk_vector_get(&other->after->seen, other->after->self);

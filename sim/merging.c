@@ -8,12 +8,16 @@
 #include "protocol/crdt/crdt.h"
 #include "sim/clients.h"
 #include "sim/computer.h"
+#include "sim/loss.h"
+#include "sim/synced.h"
 
 typedef struct look {
     const sk_machine *machine;
     uint64_t life;
     uint64_t chunks; // of others' states, merged in this life
     bool busy;       // half way through a peer's state
+    bool whole;      // all that it has seen is in its records
+    uint64_t number, durable; // of these: the last, the last on disk
 } look;
 
 struct sk_merging {
@@ -22,6 +26,7 @@ struct sk_merging {
     uint64_t chunks[SK_VOTERS_MAX + 1], boots[SK_VOTERS_MAX + 1], lives[SK_VOTERS_MAX + 1]; // as of the last look
     uint32_t last[SK_VOTERS_MAX + 1];                             // sight
     sk_vector held[SK_VOTERS_MAX + 1];
+    sk_synced synced[SK_VOTERS_MAX + 1];
     sk_sight *sights;
     uint32_t count, capacity;
 };
@@ -30,6 +35,7 @@ sk_merging *sk_merging_open(sk_world *world)
 {
     sk_merging *merging = sk_alloc_zeroed(sizeof *merging);
     merging->world = world;
+    for (int i = 0; i <= SK_VOTERS_MAX; i++) sk_synced_init(&merging->synced[i]);
     return merging;
 }
 
@@ -39,6 +45,7 @@ void sk_merging_close(sk_merging *merging)
     for (int i = 0; i <= SK_VOTERS_MAX; i++) {
         sk_vector_deinit(&merging->wide[i]);
         sk_vector_deinit(&merging->held[i]);
+        sk_synced_deinit(&merging->synced[i]);
     }
     for (uint32_t i = 0; i < merging->count; i++) {
         sk_vector_deinit(&merging->sights[i].seen);
@@ -67,10 +74,21 @@ static bool look_at(const sk_computer *computer, look *out)
     const sk_replica *replica = sk_node_replica(computer->node, facts.id, &protocol);
     if (protocol == &sk_crdt) {
         const sk_crdt_replica *crdt = (const void *)replica;
-        *out = (look){.machine = crdt->machine, .life = crdt->life, .chunks = crdt->counts.chunks_received, .busy = crdt->ask.peer != NULL};
+        *out = (look){.machine = crdt->machine,
+                      .life = crdt->life,
+                      .chunks = crdt->counts.chunks_received,
+                      .busy = crdt->ask.peer != NULL,
+                      .whole = !crdt->operations.size && !crdt->answer_count,
+                      .number = crdt->number,
+                      .durable = crdt->durable};
     } else {
         const sk_causal_replica *causal = (const void *)replica;
-        *out = (look){.machine = causal->machine, .life = causal->life, .busy = causal->loading};
+        *out = (look){.machine = causal->machine,
+                      .life = causal->life,
+                      .busy = causal->loading,
+                      .whole = !causal->operations.size && !causal->answer_count && !causal->loading,
+                      .number = causal->number,
+                      .durable = causal->durable};
     }
     return true;
 }
@@ -78,6 +96,23 @@ static bool look_at(const sk_computer *computer, look *out)
 static const sk_vector *seen_of(const look *look)
 {
     return look->machine->mergeable->seen(look->machine);
+}
+
+// A process has begun, and with it a life. No number of an earlier one of its lives that anybody has heard of may be given again: a change
+// of the new life would be taken for one of the old.
+static void begin_life(sk_merging *merging, const sk_computer *computer, const look *now)
+{
+    sk_actor self = sk_actor_make(computer->id, now->life);
+    uint64_t made = sk_vector_get(seen_of(now), self);
+    sk_synced_restart(&merging->synced[computer->id]);
+    if (computer->restored) return; // see sk_merging_is_bygone
+    bool heard = sk_loss_answered_in(merging->world, sk_clients_history(merging->world->clients), self);
+    for (sk_node_id id = 1; id <= merging->world->computer_count; id++) {
+        uint64_t known = sk_vector_get(&merging->wide[id], self);
+        heard |= id != computer->id && known > made && known != SK_RETIRED; // after a loss it may be one that is over: it begins another
+    }
+    if (heard)
+        sk_world_fail(merging->world, SK_VERDICT_WRONG, "node %" PRIu32 " begins life %" PRIu64 " for the second time", computer->id, now->life);
 }
 
 void sk_merging_look(sk_merging *merging, const sk_computer *computer)
@@ -90,6 +125,8 @@ void sk_merging_look(sk_merging *merging, const sk_computer *computer)
     bool merged = now.chunks != (fresh ? 0 : merging->chunks[id]);
     if (!fresh && computer->restored && merging->lives[id] != now.life)
         sk_clients_doubt_life(merging->world->clients, sk_actor_make(id, merging->lives[id]));
+    if (fresh) begin_life(merging, computer, &now);
+    if (now.whole) sk_synced_look(&merging->synced[id], now.number, now.durable, seen_of(&now));
     merging->lives[id] = now.life;
     merging->boots[id] = computer->boots;
     merging->chunks[id] = now.chunks;
@@ -203,6 +240,12 @@ bool sk_merging_halted(const sk_computer *computer)
     return facts_of(computer, &facts) && facts.status.role == SK_ROLE_HALTED;
 }
 
+sk_actor sk_merging_actor(const sk_computer *computer)
+{
+    look now;
+    return look_at(computer, &now) ? sk_actor_make(computer->id, now.life) : 0;
+}
+
 bool sk_merging_is_bygone(const sk_merging *merging, const sk_computer *computer)
 {
     look now;
@@ -225,7 +268,7 @@ bool sk_merging_covers(const sk_merging *merging, const sk_computer *other, sk_n
 {
     look now;
     if (!sk_computer_running(other) || sim_disk_under_way(other->platter) || !look_at(other, &now) || now.busy) return false;
-    return sk_vector_covers(seen_of(&now), &merging->held[id]);
+    return sk_vector_covers(seen_of(&now), &merging->held[id]) && sk_vector_covers(&merging->synced[other->id].vector, &merging->held[id]);
 }
 
 bool sk_merging_is_elsewhere(const sk_merging *merging, sk_node_id id, sk_dot dot)
@@ -234,7 +277,17 @@ bool sk_merging_is_elsewhere(const sk_merging *merging, sk_node_id id, sk_dot do
         const sk_computer *computer = &merging->world->computers[other];
         look now;
         if (other == id || !sk_computer_running(computer) || sim_disk_under_way(computer->platter)) continue;
-        if (look_at(computer, &now) && sk_vector_has(seen_of(&now), dot)) return true;
+        if (look_at(computer, &now) && sk_vector_has(seen_of(&now), dot) && sk_vector_has(&merging->synced[other].vector, dot)) return true;
     }
     return false;
+}
+
+bool sk_merging_is_synced(const sk_merging *merging, sk_node_id id, sk_dot dot)
+{
+    return sk_vector_has(&merging->synced[id].vector, dot);
+}
+
+void sk_merging_lost(sk_merging *merging, sk_node_id id)
+{
+    sk_synced_lose(&merging->synced[id]);
 }

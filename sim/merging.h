@@ -35,6 +35,8 @@ bool sk_merging_converged(const sk_merging *merging, char *why, size_t size);
 // Nobody that runs is linked with it, as it believes.
 bool sk_merging_alone(const sk_merging *merging, const sk_computer *computer);
 bool sk_merging_halted(const sk_computer *computer);
+// Its node in its present life; 0: its space is not there.
+sk_actor sk_merging_actor(const sk_computer *computer);
 
 // Does anybody else know more of its present life than it does itself? It is a backup's, and its clock chose a life that is over for the
 // others: what it writes before it notices may be lost (docs/crdt.md).
@@ -46,6 +48,10 @@ bool sk_merging_is_bygone(const sk_merging *merging, const sk_computer *computer
 void sk_merging_note_held(sk_merging *merging, sk_node_id id);
 // Has this one, on disk, all that was noted of the other?
 bool sk_merging_covers(const sk_merging *merging, const sk_computer *other, sk_node_id id);
+// Is this change on the node's own disk?
+bool sk_merging_is_synced(const sk_merging *merging, sk_node_id id, sk_dot dot);
+// The node's disk has lost something.
+void sk_merging_lost(sk_merging *merging, sk_node_id id);
 // Has any other running node than `id` this change for good?
 bool sk_merging_is_elsewhere(const sk_merging *merging, sk_node_id id, sk_dot dot);
 

@@ -6,6 +6,7 @@
 
 #include "sim/clients.h"
 #include "sim/computer.h"
+#include "sim/merging.h"
 #include "sim/network.h"
 
 static const sk_ns week = (sk_ns)7 * 24 * 3600 * SK_S;
@@ -106,6 +107,7 @@ static bool restore(sk_nemesis *nemesis)
     sk_clients_doubt(world->clients, computer->id, backup->taken);
     computer->restored_boot = sk_node_identity(computer->node)->boot;
     computer->amnesia++;
+    sk_merging_lost(world->merging, computer->id);
     computer->restored = true;
     sk_computer_kill(computer, false);
     sim_disk_roll_back(computer->platter, backup->disk);

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --protocol NAME   the protocol of the data: raft (default), crdt or causal\n"
     "  --seed N          one run; prints what was drawn first and the trace's hash last\n"
     "  --seeds A..B      many runs, with a summary\n"
-    "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload or --nodes behind it where\n"
+    "  --seed-file FILE  the seeds named in a file, one a line, each with --preset, --workload, ... behind it where\n"
     "                    it needs them; # begins a comment\n"
     "  --hours H         as many runs as that time allows (0.5 is half an hour), from the first seed on (--seed N, or\n"
     "                    --seeds A..B for no more than those); the summary says the last one, to go on from there\n"
@@ -33,7 +33,8 @@ static const char usage[] =
     "                    byzantine              members that lie: only for protocols that can bear it\n"
     "                    unrecoverable          the disks of a majority are ruined: the cluster must halt safely\n"
     "  --workload W      register, cas, counter, append, set, expiry or space instead of a drawn mixture; of crdt and causal:\n"
-    "                    merge-register, merge-counter, merge-set, merge-map, merge-expiry; of causal merge-session\n"
+    "                    merge-register, merge-counter, merge-set, merge-map, merge-expiry, merge-rule; of causal merge-session\n"
+    "  --durability D    always, group or volatile of crdt and causal, instead of a drawn one\n"
     "  --nodes N         so many nodes instead of a drawn number (1 to 9)\n"
     "  --events N        a run that is longer than so many events is stuck (default 20000000)\n"
     "  --jobs N          processes for many runs (default 2)\n"
@@ -100,6 +101,15 @@ static uint32_t workload_of(const char *name)
     return index + 1;
 }
 
+static uint32_t durability_of(const char *text)
+{
+    for (enum sk_durability i = SK_DURABILITY_ALWAYS; i <= SK_DURABILITY_VOLATILE; i++) {
+        if (!strcmp(text, sk_durability_name(i))) return i + 1;
+    }
+    sk_options_fail("not always, group or volatile: ", text);
+    return 0;
+}
+
 static sk_preset preset_of(const char *text, const char *protocol)
 {
     sk_preset preset;
@@ -128,6 +138,8 @@ void sk_options_seed_line(sk_options *options, char *line)
             options->fleet.wish.preset = preset_of(options->preset = value, options->protocol);
         else if (!strcmp(word, "--workload"))
             options->fleet.wish.workload = workload_of(value);
+        else if (!strcmp(word, "--durability"))
+            options->fleet.wish.durability = durability_of(value);
         else if (!strcmp(word, "--nodes"))
             options->fleet.wish.nodes = nodes_of(value);
         else
@@ -209,6 +221,7 @@ static void check_together(const sk_options *all)
     uint32_t workload = all->fleet.wish.workload;
     bool merges = sk_protocol_find(all->protocol)->mergeable;
     if (workload && sk_workload_merges(workload - 1) != merges) sk_options_fail("this workload is not for spaces of protocol ", all->protocol);
+    if (all->fleet.wish.durability && !merges) sk_options_fail("raft spaces have no --durability but always", "");
     bool one = all->one && !all->file;
     if (all->command != SK_COMMAND_RUN && !one) sk_options_fail("trace and shrink take one --seed", "");
     if (sk_overrides_any(&all->overrides) && !one) sk_options_fail("what is left out is left out of one --seed", "");
@@ -229,6 +242,7 @@ static const struct option list[] = {
     {"plant", required_argument, NULL, 'P'},
     {"preset", required_argument, NULL, 'x'},
     {"workload", required_argument, NULL, 'w'},
+    {"durability", required_argument, NULL, 'd'},
     {"hours", required_argument, NULL, 'H'},
     {"json", required_argument, NULL, 'o'},
     {"seed-file", required_argument, NULL, 'f'},
@@ -303,6 +317,9 @@ sk_options sk_options_parse(int argc, char **argv)
             break;
         case 'w':
             all.fleet.wish.workload = workload_of(optarg);
+            break;
+        case 'd':
+            all.fleet.wish.durability = durability_of(optarg);
             break;
         case 'f':
             all.file = optarg;

@@ -101,6 +101,11 @@ static void write_space(sk_buffer *out, uint64_t lot)
     write_argument(out, "raft", 0);
 }
 
+bool sk_request_changes(enum sk_operation_kind kind)
+{
+    return kind == SK_OPERATION_MERGE_SET || kind == SK_OPERATION_MERGE_COUNT || kind == SK_OPERATION_MERGE_HSET || kind == SK_OPERATION_MERGE_HCOUNT;
+}
+
 bool sk_request_moves(enum sk_operation_kind kind)
 {
     return kind == SK_OPERATION_SESSION_TOKEN || kind == SK_OPERATION_SESSION_USE;
@@ -111,12 +116,20 @@ bool sk_request_merges(enum sk_operation_kind kind)
     return kind > SK_OPERATION_FOUND && kind < SK_OPERATION_END;
 }
 
-// The protocol's name comes in the key's place.
-static void write_found(sk_buffer *out, const char *protocol)
+// The protocol's name comes in the key's place; `window`: see sk_swarm_window. The rule shows one of the values, as the judge demands, but another
+// than the last writer's.
+static void write_found(sk_buffer *out, const char *protocol, int64_t window, bool rule)
 {
-    const char *const words[] = {"SPACE", "CREATE", "merge", "PREFIX", "m", "PROTOCOL", protocol};
-    sk_buffer_append_text(out, "*7\r\n");
-    for (int i = 0; i < 7; i++) write_argument(out, words[i], 0);
+    char ms[24];
+    snprintf(ms, sizeof ms, "%" PRId64, window);
+    const char *words[20] = {"SPACE", "CREATE", "merge", "PREFIX", "m", "PROTOCOL", protocol};
+    int count = 7;
+    const char *durability[] = {"DURABILITY", window < 0 ? "VOLATILE" : "GROUP", "MS", ms};
+    for (int i = 0; i < (window < 0 ? 2 : window > 0 ? 4 : 0); i++) words[count++] = durability[i];
+    const char *conflict[] = {"OPTION", "conflict", "custom", "rule", "return function(s) return s[1] end"};
+    for (int i = 0; i < (rule ? 5 : 0); i++) words[count++] = conflict[i];
+    sk_buffer_printf(out, "*%d\r\n", count);
+    for (int i = 0; i < count; i++) write_argument(out, words[i], 0);
 }
 
 static void write_session(sk_buffer *out, const char *token)
@@ -175,7 +188,7 @@ void sk_request_write(const sk_operation *op, const char *key, const sk_request_
         return;
     }
     if (op->kind == SK_OPERATION_FOUND) {
-        write_found(out, key);
+        write_found(out, key, op->amount, op->expect != 0);
         return;
     }
     if (sk_request_moves(op->kind)) {

@@ -15,6 +15,7 @@ size_t sk_request_padding_of(const sk_request_padding *padding, uint64_t value);
 void sk_request_write(const sk_operation *operation, const char *key, const sk_request_padding *padding, sk_buffer *out);
 bool sk_request_reads(enum sk_operation_kind kind);
 bool sk_request_merges(enum sk_operation_kind kind);    // in a mergeable space
+bool sk_request_changes(enum sk_operation_kind kind); // a write that changes a mergeable space, whatever it finds
 bool sk_request_moves(enum sk_operation_kind kind);     // a session
 bool sk_request_appends(enum sk_operation_kind kind);   // a token
 const char *sk_request_verb(enum sk_operation_kind kind); // for people

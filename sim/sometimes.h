@@ -30,7 +30,8 @@
     X(SAFE_HALT, "halted-safely-when-unrecoverable")                                                         \
     X(ANSWERED_ALONE, "answered-without-a-peer")                                                             \
     X(RESTORED, "restored-node-back")                                                                        \
-    X(SESSION_MOVED, "session-moved-with-its-token")
+    X(SESSION_MOVED, "session-moved-with-its-token")                                                         \
+    X(WINDOW_CUT, "ended-within-its-window")
 
 enum sk_sometimes {
 #define X(name, text) SK_SOMETIMES_##name,

@@ -27,6 +27,7 @@ void sk_summary_replay(FILE *out, const sk_options *options, uint64_t seed)
     if (fleet->wish.nodes) fprintf(out, " --nodes %" PRIu32, fleet->wish.nodes);
     if (options->preset) fprintf(out, " --preset %s", options->preset);
     if (fleet->wish.workload) fprintf(out, " --workload %s", sk_workload_at(fleet->wish.workload - 1)->name);
+    if (fleet->wish.durability) fprintf(out, " --durability %s", sk_durability_name((enum sk_durability)(fleet->wish.durability - 1)));
     if (fleet->plant) fprintf(out, " --plant %s", sk_plant_name(fleet->plant));
     sk_buffer left_out = {0};
     sk_overrides_print(&options->overrides, &left_out);

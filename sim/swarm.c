@@ -142,6 +142,17 @@ static void draw_ruin(sk_swarm *swarm, sk_prng prng)
     swarm->ruined = ruin == SK_RUIN_HELIX ? swarm->node_count : ruined;
 }
 
+// Drawn last, so that `always` leaves everything else of a seed as it is. Who loses what was answered must not also be given an old disk, or end
+// for good: then others may hold the only copy, and the run would have to tell whose loss it was.
+static void draw_durability(sk_swarm *swarm, sk_prng prng, const sk_swarm_wish *wish)
+{
+    enum sk_durability drawn = (enum sk_durability)PICK(0, 0, 1, 1, 2);
+    swarm->group_ms = (uint32_t)PICK(1, 20, 100, 500, 2000);
+    if (!swarm->mergeable || (swarm->preset.failure == SK_FAILURE_CRASH_STOP && !wish->durability)) return;
+    swarm->durability = wish->durability ? (enum sk_durability)(wish->durability - 1) : drawn;
+    if (swarm->durability != SK_DURABILITY_ALWAYS) swarm->fault[SK_FAULT_RESTORE] = false;
+}
+
 // What a timing model promises, kept by the drawn numbers.
 static void keep_promises(sk_swarm *swarm)
 {
@@ -162,7 +173,7 @@ static void set_bounds(sk_swarm *swarm)
     sk_ns slowest = swarm->timing.election_max / 1000000 * (1000000 + 2 * swarm->drift_ppm_max);
     // Before that, connections that broke in the storm are noticed and dialled again.
     swarm->lead_max = 10 * slowest + 2 * (swarm->notice_max + swarm->redial_max);
-    swarm->heal_max = 30 * SK_S;
+    swarm->heal_max = 60 * SK_S;
 }
 
 static void draw_faults(sk_swarm *swarm, sk_prng prng)
@@ -206,8 +217,15 @@ void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, const sk_swarm_wish *wish)
     draw_patience(swarm, sk_prng_split(&prng));
     draw_workload(swarm, sk_prng_split(&prng), wish);
     draw_ruin(swarm, sk_prng_split(&prng));
+    draw_durability(swarm, sk_prng_split(&prng), wish);
     keep_promises(swarm);
     set_bounds(swarm);
+}
+
+int64_t sk_swarm_window(const sk_swarm *swarm)
+{
+    if (swarm->durability == SK_DURABILITY_VOLATILE) return -1;
+    return swarm->durability == SK_DURABILITY_GROUP ? swarm->group_ms : 0;
 }
 
 static void print_time(FILE *out, const char *name, sk_ns time)
@@ -251,6 +269,8 @@ void sk_swarm_print(const sk_swarm *swarm, FILE *out)
     print_time(out, "disk", swarm->disk_mean);
     fprintf(out, " drift=%" PRIu32 "ppm", swarm->drift_ppm_max);
     const sk_limits *limits = &swarm->limits;
+    if (swarm->durability == SK_DURABILITY_VOLATILE) fprintf(out, " durability=volatile");
+    if (swarm->durability == SK_DURABILITY_GROUP) fprintf(out, " durability=group/%" PRIu32 "ms", swarm->group_ms);
     fprintf(out,
             "\n  limits: window=%zu message=%zu inflight=%zu/%" PRIu32 " pending=%" PRIu32 " log=%" PRIu64
             "/%zu segment=%" PRIu64 " wal=%" PRIu64 " memory=%" PRIu64 "\n",

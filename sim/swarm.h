@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "base/prng.h"
 #include "base/time.h"
+#include "node/kind.h"
 #include "protocol/protocol.h"
 #include "sim/preset.h"
 
@@ -33,6 +34,7 @@ typedef struct sk_swarm_wish {
     uint32_t nodes;    // 0: drawn
     uint32_t workload; // index and 1; 0: a drawn mixture
     const char *protocol; // of the data; NULL: raft
+    uint32_t durability;  // enum sk_durability and 1; 0: drawn
     sk_preset preset;
 } sk_swarm_wish;
 
@@ -71,6 +73,8 @@ typedef struct sk_swarm {
     sk_ns request_timeout;
     uint64_t segment_size, wal_size_max;
     uint64_t space_memory_max;
+    enum sk_durability durability; // of the mergeable space
+    uint32_t group_ms;
     size_t snapshot_inflight_max;
     size_t origin_pending_max, origin_bytes_max, client_pending_max;
 
@@ -88,6 +92,8 @@ typedef struct sk_swarm {
 } sk_swarm;
 
 void sk_swarm_draw(sk_swarm *swarm, uint64_t seed, const sk_swarm_wish *wish);
+// What the durability says in one number: 0 always, -1 volatile, else the milliseconds of group.
+int64_t sk_swarm_window(const sk_swarm *swarm);
 void sk_swarm_print(const sk_swarm *swarm, FILE *out);
 // About exponential around `mean`, in whole numbers so that it is the same everywhere.
 sk_ns sk_swarm_around(sk_prng *prng, sk_ns mean);

@@ -17,6 +17,7 @@ static const sk_workload table[] = {
     {"merge-map", "HSET, HINCRBY, HDEL, DEL and HGETALL in a mergeable space", sk_workload_merge_map},
     {"merge-expiry", "SET with PX, PEXPIRE and GET in a mergeable space", sk_workload_merge_expiry},
     {"merge-session", "SET and GET in a causal space, in sessions that move", sk_workload_merge_session},
+    {"merge-rule", "SET, DEL and GET in a mergeable space with a rule (OPTION conflict custom)", sk_workload_merge_register},
 };
 
 _Static_assert(sizeof table / sizeof *table <= SK_WORKLOADS_MAX, "the swarm has a weight for each");

@@ -12,6 +12,7 @@
 // The others need a space of a mergeable protocol (crdt, causal); how they are judged is said in sim/merge_check.h:
 //   merge-register, merge-counter, merge-set, merge-map, merge-expiry
 //   merge-session  of causal alone: SET and GET, and sessions that move (sim/sessions.h)
+//   merge-rule     merge-register where the space's rule chooses among values that were written apart; never part of a mixture
 //
 // A new one: a function in a file of its own, a line in the table, and a kind of key (sim/keys.h) if none of these will do.
 #ifndef SIM_WORKLOAD_H
@@ -48,8 +49,8 @@ sk_operation sk_workload_merge_map(const sk_workload_draw *draw);
 sk_operation sk_workload_merge_expiry(const sk_workload_draw *draw);
 sk_operation sk_workload_merge_session(const sk_workload_draw *draw);
 
-// Indices of the first that needs a mergeable space (all behind it do), and of the one with sessions.
-enum { SK_WORKLOADS_MERGE_FIRST = 7, SK_WORKLOADS_SESSION = 12 };
+// Indices of the first that needs a mergeable space (all behind it do), and of those with sessions and with a rule.
+enum { SK_WORKLOADS_MERGE_FIRST = 7, SK_WORKLOADS_SESSION = 12, SK_WORKLOADS_RULE = 13 };
 bool sk_workload_merges(uint32_t index);
 
 const sk_workload *sk_workload_at(uint32_t index); // NULL behind the last

@@ -11,16 +11,20 @@ struct sk_arena_block {
 
 enum { BLOCK_SIZE_MIN = 16 * 1024, BLOCK_SIZE_KEPT_MAX = 256 * 1024 };
 
+static sk_arena_block *block_open(size_t size, sk_arena_block *next)
+{
+    sk_arena_block *block = sk_alloc(sizeof *block + size);
+    block->next = next;
+    block->size = size;
+    return block;
+}
+
 void *sk_arena_take(sk_arena *arena, size_t size)
 {
     SK_ASSERT(size <= SIZE_MAX / 4);
     size_t at = (arena->used + 7) & ~(size_t)7;
     if (!arena->blocks || at > arena->blocks->size || size > arena->blocks->size - at) {
-        size_t block_size = size > BLOCK_SIZE_MIN ? size : BLOCK_SIZE_MIN;
-        sk_arena_block *block = sk_alloc(sizeof *block + block_size);
-        block->next = arena->blocks;
-        block->size = block_size;
-        arena->blocks = block;
+        arena->blocks = block_open(size > BLOCK_SIZE_MIN ? size : BLOCK_SIZE_MIN, arena->blocks);
         at = 0;
     }
     arena->used = at + size;
@@ -40,28 +44,30 @@ sk_slice sk_arena_copy(sk_arena *arena, sk_slice slice)
     return sk_slice_make(data, slice.size);
 }
 
-void sk_arena_reset(sk_arena *arena)
-{
-    sk_arena_block *kept = NULL;
-    while (arena->blocks) {
-        sk_arena_block *next = arena->blocks->next;
-        bool keep = arena->blocks->size <= BLOCK_SIZE_KEPT_MAX && (!kept || arena->blocks->size > kept->size);
-        sk_arena_block *gone = keep ? kept : arena->blocks;
-        if (keep) kept = arena->blocks;
-        sk_free(gone);
-        arena->blocks = next;
-    }
-    if (kept) kept->next = NULL;
-    arena->blocks = kept;
-    arena->used = 0;
-}
-
-void sk_arena_deinit(sk_arena *arena)
+static void free_all(sk_arena *arena)
 {
     while (arena->blocks) {
         sk_arena_block *next = arena->blocks->next;
         sk_free(arena->blocks);
         arena->blocks = next;
     }
+}
+
+// Several blocks become one with room for as much, so that the next step finds it.
+void sk_arena_reset(sk_arena *arena)
+{
+    size_t size = 0;
+    for (const sk_arena_block *block = arena->blocks; block; block = block->next) size += block->size;
+    bool one = arena->blocks && !arena->blocks->next && size <= BLOCK_SIZE_KEPT_MAX;
+    if (!one && size) {
+        free_all(arena);
+        arena->blocks = block_open(size < BLOCK_SIZE_KEPT_MAX ? size : BLOCK_SIZE_KEPT_MAX, NULL);
+    }
+    arena->used = 0;
+}
+
+void sk_arena_deinit(sk_arena *arena)
+{
+    free_all(arena);
     arena->used = 0;
 }

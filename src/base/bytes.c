@@ -32,18 +32,15 @@ bool sk_slice_equal_nocase(sk_slice a, const char *text)
     return text[a.size] == 0;
 }
 
-uint8_t *sk_buffer_reserve(sk_buffer *buffer, size_t more)
+void sk_buffer_grow(sk_buffer *buffer, size_t more)
 {
     SK_ASSERT(buffer->size <= buffer->capacity);
     SK_ASSERT(more <= SIZE_MAX / 2 - buffer->size);
     size_t need = buffer->size + more;
-    if (need > buffer->capacity) {
-        size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
-        while (capacity < need) capacity += capacity / 2;
-        buffer->data = sk_realloc(buffer->data, capacity);
-        buffer->capacity = capacity;
-    }
-    return buffer->data + buffer->size;
+    size_t capacity = buffer->capacity < 64 ? 64 : buffer->capacity;
+    while (capacity < need) capacity += capacity / 2;
+    buffer->data = sk_realloc(buffer->data, capacity);
+    buffer->capacity = capacity;
 }
 
 void sk_buffer_append(sk_buffer *buffer, const void *data, size_t size)

@@ -47,8 +47,13 @@ bool sk_slice_equal(sk_slice a, sk_slice b);
 // ASCII case folded; for command and option names.
 bool sk_slice_equal_nocase(sk_slice a, const char *text);
 
+void sk_buffer_grow(sk_buffer *buffer, size_t more); // for reserve alone: looks at the invariant, too
 // Room for `more` bytes behind size; returns where they go. Ends the process when memory ends (alloc.h).
-uint8_t *sk_buffer_reserve(sk_buffer *buffer, size_t more);
+static inline uint8_t *sk_buffer_reserve(sk_buffer *buffer, size_t more)
+{
+    if (buffer->size > buffer->capacity || more > buffer->capacity - buffer->size) sk_buffer_grow(buffer, more);
+    return buffer->data + buffer->size;
+}
 void sk_buffer_append(sk_buffer *buffer, const void *data, size_t size);
 void sk_buffer_append_slice(sk_buffer *buffer, sk_slice slice);
 void sk_buffer_append_text(sk_buffer *buffer, const char *text);

@@ -163,8 +163,14 @@ const sk_verb sk_verb_space = {
             "  route KEY            which space a key belongs to, and why\n"
             "  create NAME prefix P protocol raft [number N] [durability always] [reads linearizable|session|local]\n"
             "                       [option memory-max 64mb]\n"
-            "  alter NAME reads session | option memory-max 128mb\n"
-            "  drop NAME [force]    an empty one; with force, one with all its keys\n",
+            "  create NAME prefix P protocol crdt|causal [durability always|volatile|group ms N] [reads session|local]\n"
+            "                       [option register lww|mv] [option counter pn|g] [option memory-max 64mb]\n"
+            "                       [option conflict last-writer|merge|custom] [option rule 'return function(s) ... end']\n"
+            "  alter NAME reads session | option memory-max 128mb | option rule \"$(cat rule.lua)\"\n"
+            "  drop NAME [force]    an empty one; with force, one with all its keys\n"
+            "\n"
+            "conflict: what reads show of a value that nodes wrote apart. last-writer: the last one; merge: the lines of all;\n"
+            "custom: what the rule, a function in Lua 5.4, makes of the array of them. SIBLINGS key shows them all (docs/crdt.md).\n",
     .flags = flags,
     .flag_count = sizeof flags / sizeof flags[0],
     .run = run,

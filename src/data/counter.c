@@ -100,6 +100,14 @@ bool sk_counter_live(const sk_counter *counter)
     return false;
 }
 
+bool sk_counter_has_dead(const sk_counter *counter)
+{
+    for (size_t i = 0; i < counter->count; i++) {
+        if (!sk_tally_live(&counter->list[i])) return true;
+    }
+    return false;
+}
+
 void sk_counter_drop_dead(sk_counter *counter)
 {
     size_t kept = 0;

@@ -54,6 +54,7 @@ static inline bool sk_tally_live(const sk_tally *tally)
 
 sk_tally *sk_counter_find(const sk_counter *counter, sk_actor actor); // NULL: none
 sk_tally *sk_counter_add(sk_counter *counter, sk_tally tally);        // merges with one of the same actor
+bool sk_counter_has_dead(const sk_counter *counter); // a tally whose every change was reset
 bool sk_counter_live(const sk_counter *counter);                      // is there anything that was not reset?
 sk_total sk_counter_value(const sk_counter *counter);
 void sk_counter_drop_dead(sk_counter *counter);

@@ -34,7 +34,7 @@ void sk_mergeable_deinit(sk_mergeable *state)
     sk_tree_garbage_deinit(&state->garbage);
     sk_vector_deinit(&state->seen);
     sk_vector_deinit(&state->base);
-    sk_vector_deinit(&state->vector);
+    sk_vector_deinit(&state->loaded.vector);
     sk_head_deinit(&state->head);
     sk_piece_deinit(&state->piece);
     sk_scalar_deinit(&state->scalar);
@@ -42,7 +42,7 @@ void sk_mergeable_deinit(sk_mergeable *state)
     sk_dots_deinit(&state->dots);
     sk_dots_deinit(&state->other_dots);
     sk_buffer *const buffers[] = {&state->entry,   &state->name,   &state->part,  &state->index_key,
-                                  &state->encoded, &state->hashed, &state->change};
+                                  &state->encoded, &state->hashed, &state->change, &state->loaded.entry};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
 }
 
@@ -143,25 +143,36 @@ static sk_slice expiry_key(sk_buffer *buffer, uint64_t deadline, sk_slice key)
 
 // ---- Heads ----
 
-int sk_head_read(sk_head *out, sk_slice bytes)
+// `content`: the bytes of the scalar and the expiry. May be NULL.
+static int head_read(sk_head *out, sk_slice bytes, sk_slice *content)
 {
     sk_reader reader = sk_reader_make(bytes);
     sk_context_read(&out->context, &reader);
+    const uint8_t *from = reader.at;
     sk_scalar_read(&out->scalar, &reader);
     sk_register_read(&out->expiry, &reader);
+    if (content) *content = sk_slice_make(from, (size_t)(reader.at - from));
     uint64_t *const counts[] = {&out->members, &out->fields, &out->parts};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) *counts[i] = sk_read_varint(&reader);
     return sk_reader_done(&reader) ? 0 : SK_ECORRUPT;
 }
 
-void sk_head_write(const sk_head *head, sk_buffer *out)
+int sk_head_read(sk_head *out, sk_slice bytes)
+{
+    return head_read(out, bytes, NULL);
+}
+
+static void head_write(const sk_head *head, sk_buffer *out, sk_slice *content)
 {
     sk_context_write(&head->context, out);
+    size_t from = out->size;
     sk_scalar_write(&head->scalar, true, out);
     sk_register_write(&head->expiry, out);
+    size_t size = out->size - from;
     sk_write_varint(out, head->members);
     sk_write_varint(out, head->fields);
     sk_write_varint(out, head->parts);
+    *content = sk_slice_make(out->data + from, size);
 }
 
 static void head_clear(sk_head *head)
@@ -182,6 +193,23 @@ bool sk_mergeable_head(sk_mergeable *state, sk_slice key, sk_head *out, uint8_t 
     SK_ASSERT(status == 0);
     *tag = value.tag;
     return true;
+}
+
+void sk_mergeable_prefetch(sk_mergeable *state, const sk_slice *keys, size_t count)
+{
+    sk_slice entries[SK_TREE_TOGETHER];
+    size_t size = 0;
+    SK_ASSERT(count <= SK_TREE_TOGETHER);
+    for (size_t i = 0; i < count; i++) size += SK_PLACE_SIZE + keys[i].size;
+    sk_buffer_clear(&state->entry);
+    uint8_t *at = sk_buffer_reserve(&state->entry, size);
+    for (size_t i = 0; i < count; i++) {
+        entries[i] = sk_slice_make(at, SK_PLACE_SIZE + keys[i].size);
+        at = put_big_endian(at, sk_place(keys[i]));
+        if (keys[i].size) memcpy(at, keys[i].data, keys[i].size);
+        at += keys[i].size;
+    }
+    sk_tree_prefetch(&state->keys, entries, count);
 }
 
 uint64_t sk_head_deadline(const sk_head *head)
@@ -205,6 +233,14 @@ uint64_t sk_head_hash(sk_mergeable *state, sk_slice key, const sk_head *head)
     return sk_part_hash(key, (sk_part_name){0}, sk_buffer_slice(&state->hashed));
 }
 
+// The same, where scalar and expiry are bytes already: with dead tallies, which do not count, they say too much.
+static uint64_t hash_of(sk_mergeable *state, sk_slice key, const sk_head *head, sk_slice content)
+{
+    if (sk_counter_has_dead(&head->scalar.counter)) return sk_head_hash(state, key, head);
+    if (head->scalar.reg.count + head->scalar.counter.count + head->expiry.count == 0) return 0;
+    return sk_part_hash(key, (sk_part_name){0}, content);
+}
+
 uint64_t sk_part_hash(sk_slice key, sk_part_name name, sk_slice content)
 {
     uint64_t hash = sk_hash64(name.slot, key.data, key.size);
@@ -222,21 +258,61 @@ static uint8_t tag_of(const sk_head *head)
     return tag;
 }
 
-// The index has exactly the entries of the vector: what left it goes, what is new comes.
-static void store_index(sk_mergeable *state, sk_slice key, const sk_vector *before, const sk_vector *after)
+bool sk_head_load(sk_mergeable *state, sk_slice key, sk_head *head)
 {
-    for (int side = 0; side < 2; side++) {
-        const sk_vector *one = side ? after : before;
-        const sk_vector *two = side ? before : after;
-        size_t at = 0;
-        for (size_t i = 0; i < one->count; i++) {
-            sk_dot dot = one->list[i];
-            while (at < two->count && two->list[at].actor < dot.actor) at++;
-            if (at < two->count && sk_dot_compare(two->list[at], dot) == 0) continue;
-            sk_slice entry = sk_index_key(&state->index_key, dot.actor, dot.counter, key);
-            bool changed = side ? sk_tree_put(&state->index, entry, (sk_value){0}) : sk_tree_remove(&state->index, entry);
-            SK_ASSERT(changed);
-        }
+    sk_value value = {.bytes = state->loaded.value};
+    sk_slice content;
+    head_clear(head);
+    if (state->loaded.fresh && sk_slice_equal(sk_entry_name(sk_buffer_slice(&state->loaded.entry)), key)) {
+        if (state->loaded.place.found) sk_head_read(head, value.bytes);
+        return state->loaded.place.found;
+    }
+    state->loaded.fresh = true;
+    state->loaded.tag = 0;
+    state->loaded.due = state->loaded.hash = 0;
+    sk_vector_clear(&state->loaded.vector);
+    if (!sk_tree_look(&state->keys, sk_key_entry(&state->loaded.entry, key), &state->loaded.place, &value)) return false;
+    int status = head_read(head, value.bytes, &content);
+    SK_ASSERT(status == 0);
+    state->loaded.value = value.bytes;
+    state->loaded.tag = value.tag;
+    state->loaded.due = sk_head_due(state, head);
+    state->loaded.hash = hash_of(state, key, head, content);
+    sk_vector_copy(&state->loaded.vector, &head->context.vector);
+    return true;
+}
+
+bool sk_head_plain(const sk_head *head, uint8_t tag)
+{
+    return tag && !sk_counter_has_dead(&head->scalar.counter) && head->parts == head->members + head->fields;
+}
+
+static bool has_dot(const sk_vector *vector, sk_dot dot, size_t *at)
+{
+    while (*at < vector->count && vector->list[*at].actor < dot.actor) ++*at;
+    return *at < vector->count && sk_dot_compare(vector->list[*at], dot) == 0;
+}
+
+// The index has the entries of the vector: what left it goes, if it is there still, and what is new comes. All are told when the key is not
+// plain.
+static void store_index(sk_mergeable *state, sk_slice key, const sk_vector *before, const sk_vector *after, bool plain)
+{
+    size_t at = 0;
+    for (size_t i = 0; i < before->count; i++) {
+        sk_dot dot = before->list[i];
+        bool settled = sk_vector_has(&state->base, dot);
+        if (has_dot(after, dot, &at) || (settled && !state->settling)) continue; // it stays, or has been collected
+        bool changed = sk_tree_remove(&state->index, sk_index_key(&state->index_key, dot.actor, dot.counter, key));
+        SK_ASSERT(changed || settled);
+    }
+    at = 0;
+    for (size_t i = 0; i < after->count; i++) {
+        sk_dot dot = after->list[i];
+        bool had = has_dot(before, dot, &at);
+        if (had && plain) continue;
+        sk_slice entry = sk_index_key(&state->index_key, dot.actor, dot.counter, key);
+        bool new = sk_tree_put(&state->index, entry, (sk_value){.tag = plain});
+        SK_ASSERT(new != had);
     }
 }
 
@@ -279,29 +355,31 @@ static void drop_dead_parts(sk_mergeable *state, sk_slice key, sk_head *head)
     sk_tree_drop(&before);
 }
 
-void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t due, uint64_t hash)
+void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head)
 {
+    sk_slice content;
     sk_context_trim(&head->context, &state->base);
     if (sk_context_empty(&head->context)) {
         sk_counter_drop_dead(&head->scalar.counter);
         drop_dead_parts(state, key, head);
     }
-    state->content += sk_head_hash(state, key, head) - hash;
-    store_index(state, key, before, &head->context.vector);
-    sk_value old = {0};
-    sk_slice entry = sk_key_entry(&state->entry, key);
-    bool had = sk_tree_get(&state->keys, entry, &old);
+    sk_buffer_clear(&state->encoded);
+    head_write(head, &state->encoded, &content);
+    state->content += hash_of(state, key, head, content) - state->loaded.hash;
     uint8_t tag = tag_of(head);
+    store_index(state, key, &state->loaded.vector, &head->context.vector, sk_head_plain(head, tag));
     uint64_t deadline = sk_head_deadline(head);
-    state->live += (uint64_t)(tag != 0) - (uint64_t)(old.tag != 0);
-    store_due(state, key, due, sk_head_due(state, head));
+    state->live += (uint64_t)(tag != 0) - (uint64_t)(state->loaded.tag != 0);
+    store_due(state, key, state->loaded.due, sk_head_due(state, head));
+    sk_slice entry = sk_buffer_slice(&state->loaded.entry);
+    SK_ASSERT(state->loaded.fresh);
+    state->loaded.fresh = false;
     if (!tag && !deadline && sk_context_empty(&head->context)) {
-        if (had) sk_tree_remove(&state->keys, entry);
+        if (state->loaded.place.found) sk_tree_remove(&state->keys, entry);
         return;
     }
-    sk_buffer_clear(&state->encoded);
-    sk_head_write(head, &state->encoded);
-    sk_tree_put(&state->keys, entry, (sk_value){.bytes = sk_buffer_slice(&state->encoded), .meta = deadline, .tag = tag});
+    sk_value value = {.bytes = sk_buffer_slice(&state->encoded), .meta = deadline, .tag = tag};
+    sk_tree_put_at(&state->keys, &state->loaded.place, entry, value);
 }
 
 // ---- Parts ----

@@ -3,8 +3,9 @@
 //
 //   keys      place, key -> head              context, scalar (register and counter), expiry, counts of what is in parts
 //   parts     key, slot, place, name -> part  a set's member: its dots; a map's field: its scalar
-//   index     actor, counter, key -> nothing  exactly the entries of all contexts' vectors: who wants to know what changed since a
-//                                             vector walks from there
+//   index     actor, counter, key -> plain    exactly the entries of all contexts' vectors, less some or all of those that base covers: who
+//                                             wants to know what changed since a vector walks from there. Tagged 1 only while there is
+//                                             nothing about the key to be forgotten: it holds something, and no dead tallies
 //   expiries  due, key -> nothing             all keys with an expiry: when this node is to clear them
 //
 // A place is a hash of the name behind it, the same on every replica, and orders names: so a cursor that is a mere number (SCAN, SSCAN,
@@ -60,11 +61,19 @@ typedef struct sk_mergeable {
     uint64_t content;   // sum of a hash of everything that is there, modulo 2^64: equal where `seen` is
     uint64_t live;      // keys that hold something
     uint64_t settling;  // actor whose settled operations are being forgotten; 0: none left
+    struct {            // of the head that was loaded last, as it is in `keys`
+        sk_buffer entry;
+        sk_tree_place place;
+        sk_slice value;
+        sk_vector vector;
+        uint64_t due, hash;
+        uint8_t tag;
+        bool fresh;     // `keys` was not written since
+    } loaded;
     sk_head head;       // scratch, all below
     sk_piece piece;
     sk_scalar scalar, other_scalar;
     sk_dots dots, other_dots;
-    sk_vector vector;
     sk_buffer entry, name, part, index_key, encoded, hashed, change;
 } sk_mergeable;
 
@@ -105,6 +114,9 @@ void sk_part_seek_at(sk_part_cursor *cursor, const sk_mergeable *state, sk_slice
 bool sk_part_next(sk_part_cursor *cursor, sk_slice *name, sk_value *value); // value.tag: 1 if it is there, 0 if dead
 void sk_part_deinit(sk_part_cursor *cursor);
 
+// Asks for the memory that changes of these keys will read first: up to SK_TREE_TOGETHER of them.
+void sk_mergeable_prefetch(sk_mergeable *state, const sk_slice *keys, size_t count);
+
 // ---- Changing ----
 // Each call is one change; its operation is appended to `out`. Nothing is appended and false returned where nothing changes.
 
@@ -144,6 +156,7 @@ typedef struct sk_operation {
     size_t size;
 } sk_operation;
 int sk_operation_read(sk_slice bytes, sk_operation *out);
+bool sk_operation_key(const sk_operation *operation, sk_slice *key); // which key; false: malformed
 // Applies it. 0: applied, or seen before; SK_EAGAIN: one before it is missing; SK_EPROTOCOL: malformed. Then nothing has changed.
 int sk_mergeable_apply(sk_mergeable *state, const sk_operation *operation, uint64_t wall_ms);
 // Merges a chunk (see sk_walk_next). 0 or SK_EPROTOCOL; pieces before the malformed one are merged then.

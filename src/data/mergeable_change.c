@@ -2,12 +2,11 @@
 #include "base/assert.h"
 #include "data/mergeable_private.h"
 
-// Loads the key's head into state->head.
+// Loads the key's head into state->head; what there is.
 static uint8_t load(sk_writer *writer, sk_slice key)
 {
-    uint8_t tag;
-    sk_mergeable_head(writer->state, key, &writer->state->head, &tag);
-    return tag;
+    sk_head_load(writer->state, key, &writer->state->head);
+    return writer->state->loaded.tag;
 }
 
 static sk_dot next_dot(const sk_mergeable *state)

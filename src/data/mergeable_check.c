@@ -61,9 +61,10 @@ void sk_mergeable_check(sk_mergeable *state)
         sk_vector_check(&head.context.vector);
         for (size_t i = 0; i < head.context.vector.count; i++) {
             sk_dot dot = head.context.vector.list[i];
-            sk_value nothing;
-            index++;
-            SK_ASSERT(sk_tree_get(&state->index, sk_index_key(&state->index_key, dot.actor, dot.counter, key), &nothing));
+            sk_value plain;
+            bool there = sk_tree_get(&state->index, sk_index_key(&state->index_key, dot.actor, dot.counter, key), &plain);
+            SK_ASSERT(there ? !plain.tag || sk_head_plain(&head, value.tag) : sk_vector_has(&state->base, dot));
+            index += there;
         }
     }
     sk_head_deinit(&head);

@@ -121,11 +121,7 @@ void sk_piece_merge(sk_mergeable *state, const sk_vector *base, sk_dot dot, uint
 {
     sk_piece *piece = &state->piece;
     sk_head *head = &state->head;
-    uint8_t tag;
-    sk_mergeable_head(state, piece->key, head, &tag);
-    sk_vector_copy(&state->vector, &head->context.vector);
-    uint64_t hash = sk_head_hash(state, piece->key, head);
-    uint64_t due = sk_head_due(state, head);
+    sk_head_load(state, piece->key, head);
     merge m = {.state = state,
                .piece = piece,
                .head = head,
@@ -144,7 +140,7 @@ void sk_piece_merge(sk_mergeable *state, const sk_vector *base, sk_dot dot, uint
         sk_context_join(&head->context, &piece->context);
         if (dot.actor) sk_vector_raise(&head->context.vector, dot.actor, dot.counter);
     }
-    sk_head_store(state, piece->key, head, &state->vector, due, hash);
+    sk_head_store(state, piece->key, head);
 }
 
 // ---- Operations ----
@@ -160,6 +156,14 @@ int sk_operation_read(sk_slice bytes, sk_operation *out)
     out->last = out->first + more;
     out->size = (size_t)(reader.at - bytes.data);
     return 0;
+}
+
+bool sk_operation_key(const sk_operation *operation, sk_slice *key)
+{
+    sk_reader reader = sk_reader_make(operation->piece);
+    sk_read_u8(&reader);
+    *key = sk_read_sized(&reader);
+    return !reader.bad;
 }
 
 // An operation adds only under its own dots, and raises only its own tally.
@@ -358,14 +362,13 @@ void sk_mergeable_retire(sk_mergeable *state, sk_actor actor)
     sk_vector_deinit(&retired);
 }
 
+// What base covers is said twice in a context. That of a key that holds something is left as it is until the key is changed, for writing each
+// key a second time would cost as much as the change did; but nothing more would ever come to a tombstone, or to dead tallies.
 static void settle_key(sk_mergeable *state, sk_slice key)
 {
-    sk_head *head = &state->head;
-    uint8_t tag;
-    bool known = sk_mergeable_head(state, key, head, &tag);
+    bool known = sk_head_load(state, key, &state->head);
     SK_ASSERT(known);
-    sk_vector_copy(&state->vector, &head->context.vector);
-    sk_head_store(state, key, head, &state->vector, sk_head_due(state, head), sk_head_hash(state, key, head));
+    sk_head_store(state, key, &state->head);
 }
 
 // From actor to actor: those of its entries that base covers are the first ones.
@@ -376,8 +379,9 @@ bool sk_mergeable_collect(sk_mergeable *state, size_t budget)
         sk_tree_cursor cursor;
         sk_slice entry;
         sk_slice key;
+        sk_value plain;
         sk_tree_seek(&cursor, &state->index, sk_index_key(&state->index_key, state->settling, 0, (sk_slice){0}));
-        if (!sk_tree_next(&cursor, &entry, NULL)) {
+        if (!sk_tree_next(&cursor, &entry, &plain)) {
             state->settling = 0;
             break;
         }
@@ -389,8 +393,10 @@ bool sk_mergeable_collect(sk_mergeable *state, size_t budget)
         }
         state->settling = dot.actor;
         sk_buffer_clear(&copy);
-        sk_buffer_append_slice(&copy, key);
-        settle_key(state, sk_buffer_slice(&copy));
+        sk_buffer_append_slice(&copy, entry);
+        sk_index_dot(sk_buffer_slice(&copy), &key);
+        if (!plain.tag) settle_key(state, key);
+        sk_tree_remove(&state->index, sk_buffer_slice(&copy));
     }
     sk_buffer_deinit(&copy);
     bool more = sk_tree_collect(&state->garbage, budget);

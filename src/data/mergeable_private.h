@@ -37,10 +37,13 @@ sk_slice sk_index_key(sk_buffer *buffer, sk_actor actor, uint64_t counter, sk_sl
 sk_dot sk_index_dot(sk_slice index_key, sk_slice *key);
 
 int sk_head_read(sk_head *out, sk_slice bytes);
-void sk_head_write(const sk_head *head, sk_buffer *out);
-// Puts the head back, and keeps index, expiries, content and live in step. `before`: the context's vector as it is in the tree;
-// `due` and `hash`: what sk_head_due and sk_head_hash said of it.
-void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head, const sk_vector *before, uint64_t due, uint64_t hash);
+// Loads a key's head, empty if there is none, to be changed and stored. Between the two `keys` is not written: its place, and what the
+// head was, are kept in the state. False: nothing is known of the key.
+bool sk_head_load(sk_mergeable *state, sk_slice key, sk_head *head);
+// Nothing about it is to be forgotten when base covers it: see the index. `tag`: of its entry in `keys`.
+bool sk_head_plain(const sk_head *head, uint8_t tag);
+// Puts the head that was loaded last back, and keeps index, expiries, content and live in step.
+void sk_head_store(sk_mergeable *state, sk_slice key, sk_head *head);
 uint64_t sk_head_due(const sk_mergeable *state, const sk_head *head); // when this node is to clear the key; 0: never
 uint64_t sk_head_hash(sk_mergeable *state, sk_slice key, const sk_head *head);
 uint64_t sk_part_hash(sk_slice key, sk_part_name name, sk_slice content);

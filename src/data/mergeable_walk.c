@@ -66,6 +66,7 @@ static void load_head(sk_walk *walk)
     SK_ASSERT(known);
     int status = sk_head_read(&walk->head, value.bytes);
     SK_ASSERT(status == 0);
+    sk_context_trim(&walk->head.context, &walk->base); // who builds a state of it adds no entry to the index that base covers
 }
 
 // A key that several actors changed is found under each of them: it is given under the first.

@@ -54,12 +54,19 @@ bool sk_tree_look(const sk_tree *tree, sk_slice key, sk_tree_place *place, sk_va
     return place->found;
 }
 
-void sk_tree_prefetch(const sk_tree *tree, sk_slice key)
+void sk_tree_prefetch(const sk_tree *tree, const sk_slice *keys, size_t count)
 {
-    const sk_tree_node *node = tree->root;
-    // The inner nodes are few and mostly at hand: only the leaf is worth asking for.
-    while (node && node->level > 1) node = sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)];
-    if (node && node->level == 1) sk_node_prefetch(sk_inner_of(node)->child[sk_inner_find(sk_inner_of(node), key)]);
+    const sk_tree_node *node[SK_TREE_TOGETHER];
+    SK_ASSERT(count <= SK_TREE_TOGETHER);
+    if (!tree->root) return;
+    for (size_t i = 0; i < count; i++) node[i] = tree->root;
+    for (int level = tree->root->level; level > 0; level--) {
+        for (size_t i = 0; i < count; i++) {
+            node[i] = sk_inner_of(node[i])->child[sk_inner_find(sk_inner_of(node[i]), keys[i])];
+            sk_node_prefetch(node[i]);
+        }
+    }
+    for (size_t i = 0; i < count; i++) sk_leaf_prefetch(sk_leaf_of(node[i]), keys[i]);
 }
 
 bool sk_tree_get(const sk_tree *tree, sk_slice key, sk_value *out)

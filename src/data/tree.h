@@ -62,8 +62,9 @@ typedef struct sk_tree_place {
 } sk_tree_place;
 bool sk_tree_look(const sk_tree *tree, sk_slice key, sk_tree_place *place, sk_value *out); // as get
 bool sk_tree_put_at(sk_tree *tree, const sk_tree_place *place, sk_slice key, sk_value value); // as put
-// Asks for the memory that a look at `key` will read first. Several of these, then the looks: they wait together.
-void sk_tree_prefetch(const sk_tree *tree, sk_slice key);
+// Asks for the memory that looks at these keys will read, at most SK_TREE_TOGETHER: on each level they wait for it together.
+enum { SK_TREE_TOGETHER = 8 };
+void sk_tree_prefetch(const sk_tree *tree, const sk_slice *keys, size_t count);
 // Changes meta alone (the bytes stay where they are). False if there is no such key.
 bool sk_tree_set_meta(sk_tree *tree, sk_slice key, uint64_t meta);
 bool sk_tree_remove(sk_tree *tree, sk_slice key); // false if there was none

@@ -98,6 +98,15 @@ bool sk_leaf_find(const sk_leaf *leaf, sk_slice key, uint32_t *index)
     return false;
 }
 
+void sk_leaf_prefetch(const sk_leaf *leaf, sk_slice key)
+{
+    enum { LINE = 64, LINES = 6 }; // of a cell: most are shorter, and of longer ones the first are read first
+    uint32_t at = sk_hints_below(leaf->hint, leaf->node.count, sk_hint_of(key, leaf->node.prefix));
+    if (at == leaf->node.count) return;
+    const uint8_t *cell = sk_leaf_cell(leaf, at);
+    for (size_t i = 0; i < LINES; i++) __builtin_prefetch(cell + i * LINE);
+}
+
 // The same entries in a block with room for `bytes`; cells end up in the order of their slots.
 static sk_leaf *move(sk_leaf *leaf, size_t bytes)
 {

@@ -180,6 +180,8 @@ sk_leaf *sk_leaf_open(size_t bytes);        // empty, with room for that many by
 sk_leaf *sk_leaf_copy(const sk_leaf *leaf); // retains blobs
 void sk_leaf_free(sk_leaf *leaf);           // the block alone
 void sk_leaf_destroy(sk_leaf *leaf);        // and its references to blobs
+// Asks for the cell that a search would read.
+void sk_leaf_prefetch(const sk_leaf *leaf, sk_slice key);
 bool sk_leaf_find(const sk_leaf *leaf, sk_slice key, uint32_t *index); // the first not less; true: equal
 // There must be room by SK_LEAF_BYTES_MAX. The leaf may be moved: returns where it is.
 sk_leaf *sk_leaf_insert(sk_leaf *leaf, uint32_t index, const sk_entry *entry);

@@ -32,7 +32,7 @@
 enum {
     SK_SPACE_NAME_MAX = 63,
     SK_SPACE_PREFIX_MAX = 255,
-    SK_SPACE_OPTIONS_MAX = 4096, // bytes, encoded
+    SK_SPACE_OPTIONS_MAX = 8192, // bytes, encoded: a rule (redis/rule.h) and others
     SK_SPACES_CREATED_MAX = 254, // and the system and default spaces
     SK_SPACE_NUMBER_MAX = 1000 * 1000,
     SK_SPACE_FIRST_ID = 2,
@@ -119,6 +119,9 @@ const char *sk_space_name_refused(sk_slice name);
 void sk_catalogue_apply(sk_catalogue *catalogue, size_t argc, const sk_slice *argv, sk_buffer *reply);
 
 enum sk_alter { SK_ALTER_READS = 1, SK_ALTER_MEMORY = 2, SK_ALTER_DURABILITY = 4, SK_ALTER_OPTIONS = 8 };
+
+// Options by name: those given replace those there were. Names and values in turn, as in a record. False: too many, or malformed.
+bool sk_catalogue_merge_options(sk_slice old, sk_slice given, sk_buffer *out);
 
 // The requests: commands of the system space, which no client reaches.
 #define SK_CATALOGUE_COMMAND "SPACE"

@@ -182,8 +182,7 @@ static sk_space_record *change(sk_catalogue *catalogue, const sk_space_record *r
     return changed;
 }
 
-// Options by name: those given replace those there were.
-static bool merge_options(sk_slice old, sk_slice given, sk_buffer *out)
+bool sk_catalogue_merge_options(sk_slice old, sk_slice given, sk_buffer *out)
 {
     sk_slice all[ARGUMENTS_MAX], more[ARGUMENTS_MAX];
     int count = old.size ? sk_command_decode(old, all, ARGUMENTS_MAX) : 0;
@@ -204,7 +203,7 @@ static bool merge_options(sk_slice old, sk_slice given, sk_buffer *out)
 static bool alter_options(sk_catalogue *catalogue, const sk_space_record *record, sk_slice given)
 {
     sk_buffer merged = {0};
-    bool fits = merge_options(record->options, given, &merged);
+    bool fits = sk_catalogue_merge_options(record->options, given, &merged);
     if (fits) {
         sk_space_record replaced = *record;
         replaced.options = sk_buffer_slice(&merged);

@@ -5,6 +5,7 @@
 #include "node/catalogue_machine.h"
 #include "redis/command.h"
 #include "redis/mergespace.h"
+#include "redis/rule.h"
 
 static sk_machine *open_keyspace(sk_node_id node, sk_slice options)
 {
@@ -25,12 +26,7 @@ static const char *quorum_durability_refused(enum sk_durability durability)
     return "unknown";
 }
 
-static const char *no_options(sk_slice name, sk_slice value)
-{
-    (void)name;
-    (void)value;
-    return "a raft space has one option, memory-max";
-}
+static const char *const no_options[] = {NULL};
 
 static const sk_space_kind raft_kind = {
     .protocol = &sk_raft,
@@ -41,7 +37,8 @@ static const sk_space_kind raft_kind = {
     .has_prefix = sk_keyspace_has_prefix,
     .set_memory_max = sk_keyspace_set_memory_max,
     .durability_refused = quorum_durability_refused,
-    .option_refused = no_options,
+    .options = no_options,
+    .options_help = "a raft space has one option, memory-max",
     .reads = SK_READS_LINEARIZABLE,
 };
 
@@ -50,9 +47,27 @@ static const sk_space_kind raft_kind = {
 enum { OPTION_WORDS_MAX = 128 };
 static const uint64_t drift_max_ms = 500; // of stamps; decides no outcome (clock/hlc.h)
 
+static const char *const mergespace_options[] = {"register", "counter", "conflict", "rule", NULL};
+
+static bool take_conflict(enum sk_conflict *out, sk_slice value)
+{
+    static const char *const names[] = {"last-writer", "merge", "custom"};
+    for (int i = 0; i < 3; i++) {
+        if (!sk_slice_equal_nocase(value, names[i])) continue;
+        *out = (enum sk_conflict)i;
+        return true;
+    }
+    return false;
+}
+
 // One option's place in `out`. False: no such option or value.
 static bool take_option(sk_mergespace_options *out, sk_slice name, sk_slice value)
 {
+    if (sk_slice_equal_nocase(name, "conflict")) return take_conflict(&out->conflict, value);
+    if (sk_slice_equal_nocase(name, "rule")) {
+        out->rule = value;
+        return true;
+    }
     if (sk_slice_equal_nocase(name, "register")) {
         out->multi_value = sk_slice_equal_nocase(value, "mv");
         return out->multi_value || sk_slice_equal_nocase(value, "lww");
@@ -62,13 +77,61 @@ static bool take_option(sk_mergespace_options *out, sk_slice name, sk_slice valu
     return out->grow_only || sk_slice_equal_nocase(value, "pn");
 }
 
+// All of them. False: one is not good, `*name` is its name.
+static bool take_options(sk_mergespace_options *out, sk_slice options, sk_slice *name)
+{
+    sk_slice words[OPTION_WORDS_MAX];
+    bool good = true;
+    int count = options.size ? sk_command_decode(options, words, OPTION_WORDS_MAX) : 0;
+    for (int i = 0; i + 1 < count; i += 2) {
+        if (take_option(out, words[i], words[i + 1])) continue;
+        *name = words[i];
+        good = false;
+    }
+    return good;
+}
+
+// A rule may be given ahead of `conflict custom`, but hardly on purpose when the space is created. (A refusal by this node's catalogue, which may
+// be old, would be wrong for whoever has just altered the other option elsewhere.)
+static bool mergespace_options_ok(sk_slice options, sk_slice given, bool created, sk_buffer *why)
+{
+    sk_mergespace_options all = {0}, fresh = {0};
+    sk_slice name;
+    if (!take_options(&all, options, &name)) {
+        sk_buffer_printf(why, "OPTION '%.*s' has no such value: ", (int)name.size, (const char *)name.data);
+        sk_buffer_append_text(why, "register is lww or mv, counter pn or g, conflict last-writer, merge or custom (with a rule)");
+        return false;
+    }
+    (void)take_options(&fresh, given, &name);
+    if (created && fresh.rule.data && all.conflict != SK_CONFLICT_CUSTOM) {
+        sk_buffer_append_text(why, "OPTION 'rule' goes with OPTION conflict custom");
+        return false;
+    }
+    if (all.conflict == SK_CONFLICT_CUSTOM && !all.rule.data) {
+        sk_buffer_append_text(why, "OPTION 'conflict': custom needs a rule, such as OPTION rule \"return function(s) return s[1] end\"");
+        return false;
+    }
+    sk_buffer said = {0};
+    bool good = !fresh.rule.data || sk_rule_check(fresh.rule, &said);
+    if (!good) sk_buffer_printf(why, "OPTION 'rule': %.*s", (int)said.size, (const char *)said.data);
+    sk_buffer_deinit(&said);
+    return good;
+}
+
 static sk_machine *open_mergespace(sk_node_id node, sk_slice options)
 {
     sk_mergespace_options taken = {.node = node, .drift_max_ms = drift_max_ms};
-    sk_slice words[OPTION_WORDS_MAX];
-    int count = options.size ? sk_command_decode(options, words, OPTION_WORDS_MAX) : 0;
-    for (int i = 0; i + 1 < count; i += 2) (void)take_option(&taken, words[i], words[i + 1]);
+    sk_slice ignored;
+    (void)take_options(&taken, options, &ignored);
     return sk_mergespace_open(&taken);
+}
+
+static void set_mergespace_options(sk_machine *machine, sk_slice options)
+{
+    sk_mergespace_options taken = {0};
+    sk_slice ignored;
+    (void)take_options(&taken, options, &ignored);
+    sk_mergespace_set_options(machine, &taken);
 }
 
 static sk_keyspace_facts mergespace_facts(const sk_machine *machine)
@@ -85,13 +148,6 @@ static const char *any_durability(enum sk_durability durability)
     return NULL;
 }
 
-static const char *crdt_option_refused(sk_slice name, sk_slice value)
-{
-    sk_mergespace_options ignored = {0};
-    if (take_option(&ignored, name, value)) return NULL;
-    return "a crdt space has the options register (lww or mv), counter (pn or g) and memory-max";
-}
-
 static const sk_space_kind crdt_kind = {
     .protocol = &sk_crdt,
     .promise = "strong eventual: every node takes writes at once; nodes that have seen the same writes show the same",
@@ -100,18 +156,15 @@ static const sk_space_kind crdt_kind = {
     .facts = mergespace_facts,
     .set_memory_max = sk_mergespace_set_memory_max,
     .durability_refused = any_durability,
-    .option_refused = crdt_option_refused,
+    .options = mergespace_options,
+    .options_help = "a crdt space has the options register (lww or mv), counter (pn or g), conflict (last-writer, merge or custom), rule "
+                    "and memory-max",
+    .options_ok = mergespace_options_ok,
+    .set_options = set_mergespace_options,
     .reads = SK_READS_LOCAL,
 };
 
 // ---- causal ----
-
-static const char *causal_option_refused(sk_slice name, sk_slice value)
-{
-    sk_mergespace_options ignored = {0};
-    if (take_option(&ignored, name, value)) return NULL;
-    return "a causal space has the options register (lww or mv), counter (pn or g) and memory-max";
-}
 
 static const sk_space_kind causal_kind = {
     .protocol = &sk_causal,
@@ -121,7 +174,11 @@ static const sk_space_kind causal_kind = {
     .facts = mergespace_facts,
     .set_memory_max = sk_mergespace_set_memory_max,
     .durability_refused = any_durability,
-    .option_refused = causal_option_refused,
+    .options = mergespace_options,
+    .options_help = "a causal space has the options register (lww or mv), counter (pn or g), conflict (last-writer, merge or custom), rule "
+                    "and memory-max",
+    .options_ok = mergespace_options_ok,
+    .set_options = set_mergespace_options,
     .reads = SK_READS_SESSION,
 };
 
@@ -161,12 +218,12 @@ const char *sk_durability_name(enum sk_durability durability)
     return names[durability];
 }
 
-uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms)
+uint32_t sk_durability_window_ms(enum sk_durability durability, uint32_t group_ms)
 {
     switch (durability) {
     case SK_DURABILITY_ALWAYS: return 0;
     case SK_DURABILITY_GROUP: return group_ms;
-    case SK_DURABILITY_VOLATILE: return SK_VOLATILE_WRITTEN_MS;
+    case SK_DURABILITY_VOLATILE: return 2 * SK_VOLATILE_WRITTEN_MS;
     }
     return 0;
 }

@@ -15,15 +15,21 @@ typedef struct sk_space_kind {
     const sk_protocol *protocol;
     const char *promise;  // one line for people
     const char *writable; // what a write needs, for people
-    // An empty machine. Closed through its ops. `options` as the catalogue keeps them (sk_command_encode of names and values), all of
-    // them accepted by option_refused.
+    // An empty machine. Closed through its ops. `options` as the catalogue keeps them (sk_command_encode of names and values), accepted by
+    // options_ok.
     sk_machine *(*open)(sk_node_id node, sk_slice options);
     sk_keyspace_facts (*facts)(const sk_machine *machine);
     bool (*has_prefix)(const sk_machine *machine, sk_slice prefix); // a key that begins so? (the default space's kind)
     void (*set_memory_max)(sk_machine *machine, uint64_t bytes); // logical bytes; 0: no bound
-    // NULL when the kind has this durability or option, else why not (static text, for an error reply).
+    // NULL when the kind has this durability, else why not (static text, for an error reply).
     const char *(*durability_refused)(enum sk_durability durability);
-    const char *(*option_refused)(sk_slice name, sk_slice value);
+    const char *const *options; // names, lower case, NULL at the end; memory-max, which every kind has, apart
+    const char *options_help;   // what there is, for an error reply
+    // May a space have these options, `given` having been given now, in the same form, when it is created or later? False: why not is appended, for
+    // an error reply. NULL: it has none.
+    bool (*options_ok)(sk_slice options, sk_slice given, bool created, sk_buffer *why);
+    // The options have changed while the space is open: the catalogue's, so the same on every node. NULL: it has none.
+    void (*set_options)(sk_machine *machine, sk_slice options);
     enum sk_reads_mode reads; // of a space that was created without READS
 } sk_space_kind;
 
@@ -35,8 +41,8 @@ const sk_space_kind *const *sk_space_kinds(size_t *count);
 extern const sk_space_kind sk_space_kind_system;
 
 const char *sk_durability_name(enum sk_durability durability);
-// How long a record may wait for its sync, in milliseconds: 0 for always, N for group, and SK_VOLATILE_WRITTEN_MS for volatile, which promises nothing.
-uint32_t sk_durability_wait_ms(enum sk_durability durability, uint32_t group_ms);
+// The window of what is answered and not on disk, in milliseconds: 0 for always, N for group; volatile promises nothing. Half of it a record waits.
+uint32_t sk_durability_window_ms(enum sk_durability durability, uint32_t group_ms);
 // "none", "50 ms", ...: what a power cut may take of what was answered, for people. Returns `out`.
 const char *sk_durability_loss(enum sk_durability durability, uint32_t group_ms, char *out, size_t size);
 const char *sk_reads_mode_name(enum sk_reads_mode mode);

@@ -369,6 +369,11 @@ const sk_identity *sk_node_identity(const sk_node *node)
     return &node->identity;
 }
 
+bool sk_node_is_marked(const sk_node *node)
+{
+    return sk_wal_is_marked(node->wal);
+}
+
 sk_space *sk_node_space(sk_node *node, uint32_t id)
 {
     size_t low = 0, high = node->space_count;

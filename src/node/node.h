@@ -80,6 +80,8 @@ void sk_node_close(sk_node *node);
 bool sk_node_stopping(sk_node *node);
 
 const sk_identity *sk_node_identity(const sk_node *node); // with this start's boot
+// The log's mark of damage is there, or would be after a power cut: then the next start stands aside until its spaces are refilled.
+bool sk_node_is_marked(const sk_node *node);
 
 void sk_node_time(sk_node *node, sk_ns now); // never less than before
 sk_ns sk_node_turn(sk_node *node);

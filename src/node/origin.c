@@ -84,6 +84,17 @@ static uint64_t number_at(const sk_origin *origin, size_t index)
     return origin->answered_to + 1 + index;
 }
 
+// What a mergeable replica runs next, at once, as it is submitted.
+static void prefetch(const sk_space *space)
+{
+    const sk_origin *origin = &space->origin;
+    sk_slice commands[SK_MACHINE_TOGETHER];
+    size_t count = 0;
+    for (size_t i = origin->sent_count; i < origin->sent.count && count < SK_MACHINE_TOGETHER; i++)
+        commands[count++] = item_command(item_at(&origin->sent, i));
+    if (count > 1) space->machine->ops->prefetch(space->machine, commands, count);
+}
+
 // All of `sent` from `sent_count` on, to ourselves as leader, or in frames to the leader.
 static void deliver(sk_space *space)
 {
@@ -91,7 +102,9 @@ static void deliver(sk_space *space)
     sk_node *node = space->node;
     if (origin->sent_count == origin->sent.count) return;
     if (origin->leader == node->identity.node) {
-        while (origin->sent_count < origin->sent.count) {
+        bool together = space->protocol->mergeable && space->machine->ops->prefetch;
+        for (size_t i = 0; origin->sent_count < origin->sent.count; i++) {
+            if (together && i % SK_MACHINE_TOGETHER == 0) prefetch(space);
             size_t index = origin->sent_count++;
             const sk_origin_item *item = item_at(&origin->sent, index);
             sk_envelope envelope = {.flags = (uint8_t)((item->resp == 3 ? SK_ENVELOPE_RESP3 : 0) |
@@ -150,8 +163,9 @@ static void submit(sk_space *space, sk_client *client, uint64_t slot, uint8_t re
     origin->bytes += command.size;
     *(sk_origin_item *)sk_ring_push(&origin->waiting) = item;
     sk_space_touch(space);
-    // As leader, with everything before it already ordered: no need to wait for the end of the turn.
-    if (origin->leader == node->identity.node && origin->epoch == space->status.epoch && sk_space_leads(space) &&
+    // As leader, with everything before it already ordered: no need to wait for the end of the turn. What runs as it is submitted does, to
+    // wait for memory together.
+    if (!space->protocol->mergeable && origin->leader == node->identity.node && origin->epoch == space->status.epoch && sk_space_leads(space) &&
         origin->waiting.count == 1 && origin->sent_count == origin->sent.count) {
         move_waiting(origin);
         deliver(space);

@@ -8,6 +8,7 @@
 
 typedef struct mark {
     uint64_t number, sequence, epoch;
+    sk_ns at; // when it was appended
 } mark;
 
 typedef struct held_send {
@@ -24,7 +25,9 @@ typedef struct fetch {
     sk_list link;
 } fetch;
 
-enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024, PREFETCHED = 8 };
+enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
+// Bytes of records that nobody waits for: more than those are written by themselves, so that who is in a hurry is not behind many.
+enum { UNHURRIED_MAX = 64 * 1024 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.
 enum { SUBMIT_NUMBER_BITS = 40, SUBMIT_BOOT_BITS = SK_BOOT_COUNT_BITS };
@@ -156,6 +159,7 @@ static void on_send(sk_space *space, const sk_effect *effect)
         send_now(space, effect->send.to, effect->send.message, urgent);
         return;
     }
+    sk_space_ask_sync(space);
     held_send *held = sk_ring_push(&space->held);
     *held = (held_send){.after = effect->send.after,
                         .to = effect->send.to,
@@ -178,9 +182,13 @@ static void on_persist(sk_space *space, const sk_effect *effect)
     mark *last = space->marks.count ? sk_ring_at(&space->marks, space->marks.count - 1) : NULL;
     SK_ASSERT(!last || (effect->persist.record.number > last->number && sequence > last->sequence));
     uint64_t epoch = effect->persist.record.epoch;
-    *(mark *)sk_ring_push(&space->marks) = (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch};
+    *(mark *)sk_ring_push(&space->marks) =
+        (mark){.number = effect->persist.record.number, .sequence = sequence, .epoch = epoch, .at = space->node->now};
     space->persisted_epoch = epoch;
-    sk_node_log_grew(space->node, effect->persist.record.payload.size, may_wait(space, effect->persist.record.kind));
+    sk_ns within = may_wait(space, effect->persist.record.kind);
+    bool unhurried = space->durability == SK_DURABILITY_ALWAYS && space->node->unsynced < UNHURRIED_MAX; // else the window rules
+    if (unhurried && within < effect->persist.within) within = effect->persist.within;
+    sk_node_log_grew(space->node, effect->persist.record.payload.size, within);
     if (sk_list_empty(&space->marked)) sk_list_push_back(&space->node->marked, &space->marked);
 }
 
@@ -354,6 +362,7 @@ static void on_status(sk_space *space)
 static void on_answer(sk_space *space, const sk_effect *effect)
 {
     uint64_t number = effect->answer.request & (((uint64_t)1 << SUBMIT_NUMBER_BITS) - 1);
+    if (effect->answer.after > space->durable_number) sk_space_ask_sync(space);
     sk_answers_hold(space, effect->answer.after, number, effect->answer.reply);
 }
 
@@ -378,12 +387,15 @@ static void carry_out(sk_space *space, const sk_effect *effect)
 // What the next effects will apply is asked for together: each alone would wait for memory on its own.
 static void prefetch(const sk_space *space, size_t from)
 {
-    for (size_t i = from; i < space->node->effects.count && i < from + PREFETCHED; i++) {
+    sk_slice commands[SK_MACHINE_TOGETHER];
+    size_t count = 0;
+    for (size_t i = from; i < space->node->effects.count && i < from + SK_MACHINE_TOGETHER; i++) {
         const sk_effect *effect = &space->node->effects.list[i];
         sk_envelope envelope;
-        if (effect->kind != SK_EFFECT_APPLY || sk_envelope_read(effect->apply.payload, &envelope) < 0) continue;
-        space->machine->ops->prefetch(space->machine, envelope.command);
+        if (effect->kind == SK_EFFECT_APPLY && sk_envelope_read(effect->apply.payload, &envelope) == 0)
+            commands[count++] = envelope.command;
     }
+    space->machine->ops->prefetch(space->machine, commands, count);
 }
 
 static void step_once(sk_space *space, sk_event *event)
@@ -394,8 +406,9 @@ static void step_once(sk_space *space, sk_event *event)
     if (space->protocol->mergeable) event->wall_ms = sk_node_wall_ms(space->node);
     sk_effects_reset(&space->node->effects);
     space->protocol->step(space->replica, event, &space->node->effects);
+    bool together = space->node->effects.count > 2 && space->machine->ops->prefetch && !space->protocol->mergeable;
     for (size_t i = 0; i < space->node->effects.count; i++) {
-        if (i % PREFETCHED == 0 && space->node->effects.count > 2 && space->machine->ops->prefetch) prefetch(space, i);
+        if (i % SK_MACHINE_TOGETHER == 0 && together) prefetch(space, i);
         carry_out(space, &space->node->effects.list[i]);
     }
     space->node->stepping = false;
@@ -458,14 +471,26 @@ void sk_space_set_durability(sk_space *space, enum sk_durability durability, uin
     if (space->durability == durability && space->durability_ms == group_ms) return;
     space->durability = durability;
     space->durability_ms = group_ms;
-    space->sync_within = sk_durability_wait_ms(durability, group_ms) * SK_MS;
+    space->window = sk_durability_window_ms(durability, group_ms) * SK_MS;
+    space->sync_within = space->window / 2;
     sk_node_log_grew(space->node, 0, 0); // what waits has waited by another rule
+}
+
+void sk_space_ask_sync(sk_space *space)
+{
+    if (space->marks.count) sk_node_log_grew(space->node, 0, may_wait(space, SK_RECORD_ENTRY));
+}
+
+// The oldest record that is not on disk is a window old: more is written than the disk takes.
+static bool disk_is_behind(const sk_space *space)
+{
+    return space->marks.count && space->node->now >= ((const mark *)sk_ring_at(&space->marks, 0))->at + space->window;
 }
 
 bool sk_space_answers_early(const sk_space *space)
 {
     return space->durability != SK_DURABILITY_ALWAYS && space->persisted_epoch && space->durable_epoch == space->persisted_epoch &&
-           !space->node->wal_failed;
+           !space->node->wal_failed && !disk_is_behind(space);
 }
 
 bool sk_space_wants_sync(const sk_space *space)

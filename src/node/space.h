@@ -10,8 +10,9 @@
 // number and sequence.
 //
 // Durability. `always`: what was answered is on disk. `group` and `volatile` (crdt and causal only): an answer leaves at once, and the log is
-// written and synced when the oldest record has waited `sync_within` (or with whatever else is synced sooner). So a power cut, or a
-// kill, takes at most that much of what was answered. What such a loss must not do is make this node number two changes alike: the first
+// written and synced when the oldest record has waited for half of the `window` (or with whatever else is synced sooner). The other half is
+// the disk's: if it takes longer, answers wait for it as in `always`. So whatever the disk does, a power cut, or a kill, takes of what was
+// answered only what was answered within one window, and what waits for the disk does not grow without bound. What such a loss must not do is make this node number two changes alike: the first
 // record of a life is synced before its answer, and recovery begins a life greater than that of any record (C01, C02).
 // Messages that say what is on disk here (`after`) wait as ever, so nobody settles or retires anything on the word of a node that may lose it.
 #ifndef SK_NODE_SPACE_H
@@ -87,7 +88,7 @@ struct sk_space {
     enum sk_reads_mode read_mode; // of connections that chose none
     enum sk_durability durability;
     uint32_t durability_ms;
-    sk_ns sync_within; // 0: at once
+    sk_ns window, sync_within; // 0: at once
     uint64_t persisted_epoch, durable_epoch; // of the last record appended, and on disk, since the start; of a mergeable space: the life
     sk_forwarding origins[SK_FOUNDERS_MAX]; // one for each of node->peers
 
@@ -114,6 +115,8 @@ bool sk_space_is_durable(const sk_space *space, uint64_t number); // all records
 void sk_space_set_durability(sk_space *space, enum sk_durability durability, uint32_t group_ms);
 // An answer that has not left yet may leave before its record is on disk.
 bool sk_space_answers_early(const sk_space *space);
+// Somebody waits for all that was recorded so far: its sync waits no longer than that of an entry written now.
+void sk_space_ask_sync(sk_space *space);
 // Nothing may wait for its sync any longer: a snapshot of the state is being written, which must not be ahead of the log.
 bool sk_space_wants_sync(const sk_space *space);
 

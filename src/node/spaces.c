@@ -218,6 +218,7 @@ static void learn(sk_node *node)
         if (space->id < SK_SPACE_FIRST_ID) continue;
         sk_space_set_durability(space, record->durability, record->durability_ms);
         take_limit(space, record);
+        if (space->kind->set_options) space->kind->set_options(space->machine, record->options);
         sk_space_rename(space, record->name);
         sk_buffer_clear(&space->prefix);
         sk_buffer_append_slice(&space->prefix, record->prefix);

@@ -121,8 +121,9 @@ static bool end_token(sk_client *client, sk_reply *reply)
     if (!wait->captured) wait->captured = capture(node, wait);
     bool durable = wait->captured;
     for (size_t i = 0; durable && i < wait->count; i++) {
-        const sk_space *space = sk_node_space(node, wait->parts[i].space);
+        sk_space *space = sk_node_space(node, wait->parts[i].space);
         durable = !space || sk_space_is_durable(space, wait->parts[i].number);
+        if (!durable) sk_space_ask_sync(space);
     }
     if (!durable) {
         if (client->wait_until > node->now) return false;

@@ -25,12 +25,15 @@ typedef struct sk_command_context {
     uint8_t resp;         // 2 or 3: the form of the reply
 } sk_command_context;
 
+enum { SK_MACHINE_TOGETHER = 8 };
+
 typedef struct sk_machine_ops {
     // One ordered command. Appends exactly one reply. `command` is borrowed bytes that once came from a client:
     // malformed ones get an error reply.
     void (*apply)(sk_machine *machine, const sk_command_context *context, sk_slice command, sk_buffer *reply);
-    // Some command that will be applied soon: the memory it needs first may be asked for. Changes nothing. NULL: nothing to gain.
-    void (*prefetch)(const sk_machine *machine, sk_slice command);
+    // Commands that will be run next, at most SK_MACHINE_TOGETHER: the memory that they need first may be asked for, so that they wait for it
+    // together. Changes nothing. NULL: nothing to gain.
+    void (*prefetch)(sk_machine *machine, const sk_slice *commands, size_t count);
     // The space's clock moved without a command. Also the place of bounded deferred work that must be the same on all
     // replicas (removing what expired); both apply and this do it.
     void (*advance)(sk_machine *machine, uint64_t clock_ms);

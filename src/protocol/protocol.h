@@ -141,8 +141,9 @@ typedef struct sk_effect {
             uint64_t after;
             enum sk_send_class class;
         } send;
-        struct {
+        struct { // within: nobody waits for it, so its sync may (0: at once). Who is given an `after` that is not durable ends the wait
             sk_record record;
+            sk_ns within;
         } persist;
         struct { // entries [from, to], which are on disk and no longer in memory
             uint64_t from;

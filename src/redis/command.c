@@ -189,3 +189,13 @@ size_t sk_command_peek(sk_slice bytes, sk_slice *argv, size_t count)
     while (taken < count && taken < all && take_argument(&bytes, &argv[taken])) taken++;
     return taken;
 }
+
+size_t sk_command_peek_keys(const sk_slice *commands, size_t count, sk_slice *keys)
+{
+    size_t taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        sk_slice argv[2];
+        if (sk_command_peek(commands[i], argv, 2) == 2) keys[taken++] = argv[1];
+    }
+    return taken;
+}

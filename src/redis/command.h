@@ -94,6 +94,8 @@ int sk_command_decode(sk_slice bytes, sk_slice *argv, size_t argv_max);
 
 // The first `count` arguments alone. How many there are of them; less than asked when there are no more or they are malformed.
 size_t sk_command_peek(sk_slice bytes, sk_slice *argv, size_t count);
+// The first argument of each that has one, and how many those are: nearly always its key. For those who lose nothing where it is not.
+size_t sk_command_peek_keys(const sk_slice *commands, size_t count, sk_slice *keys);
 
 // Redis's own texts.
 #define SK_ERR_SYNTAX      "ERR syntax error"

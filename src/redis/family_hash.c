@@ -84,9 +84,8 @@ void sk_run_hlen(sk_command_call *call)
 void sk_run_hexists(sk_command_call *call)
 {
     uint64_t count;
-    sk_slice value;
     if (!sk_call_values(call, MAP, &count)) return;
-    sk_reply_integer(&call->reply, count && call->values->get(call, call->argv[1], MAP, call->argv[2], &value));
+    sk_reply_integer(&call->reply, count && call->values->get(call, call->argv[1], MAP, call->argv[2], NULL));
 }
 
 void sk_run_hstrlen(sk_command_call *call)
@@ -109,7 +108,7 @@ static void reply_all(sk_command_call *call, bool names, bool values)
     sk_slice name;
     sk_slice value;
     call->values->seek_at(&cursor, call, call->argv[1], MAP, 0);
-    while (call->values->next(&cursor, &name, &value)) {
+    while (call->values->next(&cursor, &name, values ? &value : NULL)) {
         if (names) sk_reply_bulk(&call->reply, name);
         if (values) sk_reply_bulk(&call->reply, value);
     }

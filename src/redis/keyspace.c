@@ -94,11 +94,11 @@ static void apply(sk_machine *machine, const sk_command_context *context, sk_sli
     give_back_scratch(keyspace);
 }
 
-// Nearly every command's first argument is its key. If this one's is not, nothing is lost.
-static void prefetch(const sk_machine *machine, sk_slice command)
+static void prefetch(sk_machine *machine, const sk_slice *commands, size_t count)
 {
-    sk_slice argv[2];
-    if (sk_command_peek(command, argv, 2) == 2) sk_tree_prefetch(&keyspace_of_const(machine)->keys, argv[1]);
+    sk_slice keys[SK_MACHINE_TOGETHER];
+    size_t keys_count = sk_command_peek_keys(commands, count, keys);
+    sk_tree_prefetch(&keyspace_of(machine)->keys, keys, keys_count);
 }
 
 static void advance(sk_machine *machine, uint64_t clock_ms)

@@ -32,6 +32,21 @@ static void give_back_scratch(sk_mergespace *space)
         space->argv_capacity = 0;
     }
     sk_buffer_reset(&space->text, SCRATCH_KEPT_MAX);
+    sk_buffer_reset(&space->resolved, SCRATCH_KEPT_MAX);
+    sk_buffer_clear(&space->failure);
+    space->conflict_steps = 0;
+    if (space->lines.capacity * sizeof *space->lines.list <= SCRATCH_KEPT_MAX) return;
+    sk_free(space->lines.list);
+    space->lines = (sk_slices){0};
+}
+
+static void reply_failure(sk_mergespace *space, sk_reply *reply, size_t before)
+{
+    reply->out->size = before;
+    sk_reply_errorf(reply,
+                    "ERR the values that were written apart here could not be made one: %.*s. SIBLINGS key [field] shows them, a write "
+                    "replaces them",
+                    (int)space->failure.size, (const char *)space->failure.data);
 }
 
 static void refuse(sk_command_call *call)
@@ -74,6 +89,7 @@ static sk_machine_job *run(sk_mergespace *space, const sk_command_context *conte
     }
     size_t before = out->size;
     function(&call);
+    if (space->failure.size) reply_failure(space, &call.reply, before);
     SK_ASSERT(call.job || out->size > before);
     return call.job;
 }
@@ -115,6 +131,13 @@ static void apply(sk_machine *machine, const sk_command_context *context, sk_sli
     sk_reply_error(&out, "ERR this space takes no ordered commands");
 }
 
+static void prefetch(sk_machine *machine, const sk_slice *commands, size_t count)
+{
+    sk_slice keys[SK_MACHINE_TOGETHER];
+    size_t keys_count = sk_command_peek_keys(commands, count, keys);
+    sk_mergeable_prefetch(&sk_mergespace_of(machine)->state, keys, keys_count);
+}
+
 static void advance(sk_machine *machine, uint64_t clock_ms)
 {
 }
@@ -149,6 +172,11 @@ static void close_mergespace(sk_machine *machine)
     sk_buffer_deinit(&space->text);
     sk_buffer_deinit(&space->total);
     sk_buffer_deinit(&space->more);
+    sk_buffer_deinit(&space->rule);
+    sk_buffer_deinit(&space->resolved);
+    sk_buffer_deinit(&space->failure);
+    sk_free(space->values.list);
+    sk_free(space->lines.list);
     sk_free(space->argv);
     sk_free(space);
 }
@@ -171,13 +199,29 @@ static uint64_t next_due(const sk_machine *machine)
     return sk_mergeable_next_due(&mergespace_of_const(machine)->state);
 }
 
+// Of the operations at the front, not looked at yet.
+static void prefetch_operations(sk_mergeable *state, sk_slice operations)
+{
+    sk_slice keys[SK_TREE_TOGETHER];
+    size_t count = 0;
+    while (count < SK_TREE_TOGETHER && operations.size) {
+        sk_operation operation;
+        if (sk_operation_read(operations, &operation) < 0 || !sk_operation_key(&operation, &keys[count])) break;
+        operations = sk_slice_make(operations.data + operation.size, operations.size - operation.size);
+        count++;
+    }
+    sk_mergeable_prefetch(state, keys, count);
+}
+
 static int apply_operations(sk_machine *machine, uint64_t wall_ms, sk_slice operations, size_t *taken)
 {
     sk_mergeable *state = &sk_mergespace_of(machine)->state;
     *taken = 0;
-    while (*taken < operations.size) {
+    for (size_t i = 0; *taken < operations.size; i++) {
         sk_operation operation;
-        int status = sk_operation_read(sk_slice_make(operations.data + *taken, operations.size - *taken), &operation);
+        sk_slice left = sk_slice_make(operations.data + *taken, operations.size - *taken);
+        if (i % SK_TREE_TOGETHER == 0) prefetch_operations(state, left);
+        int status = sk_operation_read(left, &operation);
         if (status == 0) status = sk_mergeable_apply(state, &operation, wall_ms);
         if (status < 0) return status;
         *taken += operation.size;
@@ -272,6 +316,7 @@ const sk_mergeable_ops sk_merge_ops = {
 
 static const sk_machine_ops mergespace_ops = {
     .apply = apply,
+    .prefetch = prefetch,
     .advance = advance,
     .query = query,
     .next_deadline = next_deadline,
@@ -294,8 +339,20 @@ sk_machine *sk_mergespace_open(const sk_mergespace_options *options)
     space->machine.ops = &mergespace_ops;
     space->machine.mergeable = &sk_merge_ops;
     space->options = *options;
+    sk_mergespace_set_options(&space->machine, options);
     sk_mergeable_init(&space->state, options->node, options->drift_max_ms);
     return &space->machine;
+}
+
+void sk_mergespace_set_options(sk_machine *machine, const sk_mergespace_options *options)
+{
+    sk_mergespace *space = sk_mergespace_of(machine);
+    space->options.multi_value = options->multi_value;
+    space->options.grow_only = options->grow_only;
+    space->options.conflict = options->conflict;
+    sk_buffer_reset(&space->rule, 0);
+    sk_buffer_append_slice(&space->rule, options->rule);
+    space->options.rule = sk_buffer_slice(&space->rule);
 }
 
 void sk_mergespace_set_memory_max(sk_machine *machine, uint64_t bytes)

@@ -10,6 +10,11 @@
 
 #define SK_ERR_GROW_ONLY "ERR counters of this space only grow (OPTION counter g)"
 
+typedef struct sk_slices {
+    sk_slice *list;
+    size_t count, capacity;
+} sk_slices;
+
 struct sk_mergespace {
     sk_machine machine; // first
     sk_mergespace_options options;
@@ -20,6 +25,11 @@ struct sk_mergespace {
     sk_head head;       // scratch, all below
     sk_scalar scalar;
     sk_buffer text, total, more;
+    sk_buffer rule;     // the text that options.rule is
+    sk_slices values, lines;
+    sk_buffer resolved; // what a conflict was made
+    sk_buffer failure;  // why the command that runs fails, whatever it has replied
+    uint64_t conflict_steps; // of the command that runs
 };
 
 static inline sk_mergespace *sk_mergespace_of(sk_machine *machine)
@@ -38,8 +48,12 @@ enum sk_shown { SK_SHOWN_NOTHING, SK_SHOWN_STRING, SK_SHOWN_SET, SK_SHOWN_MAP };
 enum sk_shown sk_merge_shown(uint8_t tag);
 enum sk_shown sk_merge_find(sk_command_call *call, sk_slice key, sk_value *value);
 
-// A register and a counter as the one value they are shown as. Appends. `reg` and `counter` as in data/scalar.h; something is there.
-void sk_merge_show(const sk_scalar *scalar, sk_buffer *out);
+// ---- mergespace_conflict.c ----
+
+// A register and a counter as the one value they are shown as; something is there. Appends. False: the space's rule gives none; nothing is
+// appended, and the command is answered with that in the end. It must not change anything then.
+bool sk_merge_show(sk_mergespace *space, const sk_scalar *scalar, sk_buffer *out);
+
 // A decimal text without exponent, as sk_decimal_add writes it. False: beyond 64 bits of whole.
 bool sk_merge_parse_total(sk_slice text, sk_total *out);
 void sk_merge_format_total(sk_total total, sk_buffer *out);

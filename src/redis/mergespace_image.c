@@ -139,7 +139,7 @@ static int take(sk_machine_restore *restore, sk_slice *bytes)
         valid = !end && take_head(restore, element);
     } else if (end) {
         restore->ended = true;
-        sk_vector_copy(&restore->state.base, &restore->base);
+        sk_mergeable_settle(&restore->state, &restore->base);
         valid = sk_get_u64(element.data) == restore->state.content && sk_get_u64(element.data + 8) == restore->state.live;
     } else {
         valid = sk_mergeable_merge(&restore->state, element, 0) == 0;

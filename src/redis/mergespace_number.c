@@ -38,21 +38,6 @@ bool sk_merge_parse_total(sk_slice text, sk_total *out)
     return at == text.size;
 }
 
-void sk_merge_show(const sk_scalar *scalar, sk_buffer *out)
-{
-    const sk_sibling *winner = sk_register_winner(&scalar->reg);
-    bool counted = sk_counter_live(&scalar->counter);
-    if (!counted) {
-        if (winner) sk_buffer_append_slice(out, winner->value);
-        return;
-    }
-    sk_buffer total = {0};
-    sk_merge_format_total(sk_counter_value(&scalar->counter), &total);
-    sk_slice base = winner ? winner->value : sk_slice_text("0");
-    if (sk_decimal_add(base, sk_buffer_slice(&total), out) != SK_DECIMAL_OK) sk_buffer_append_slice(out, base);
-    sk_buffer_deinit(&total);
-}
-
 static enum sk_values_sum sum_whole(sk_slice shown, sk_slice more, sk_buffer *sum)
 {
     int64_t before = 0;

@@ -4,7 +4,7 @@
 
 // ---- Reading ----
 
-// The value shown at a key, into space->text. FOUND, ABSENT, or WRONG (replied).
+// The value shown at a key, into space->text; empty if the space's rule fails (sk_merge_show).
 static enum sk_found show(sk_command_call *call, sk_slice key, sk_slice *out)
 {
     sk_mergespace *space = call->mergespace;
@@ -16,7 +16,7 @@ static enum sk_found show(sk_command_call *call, sk_slice key, sk_slice *out)
     if (shown != SK_SHOWN_STRING) return SK_WRONG;
     sk_mergeable_head(&space->state, key, &space->head, &tag);
     sk_buffer_clear(&space->text);
-    sk_merge_show(&space->head.scalar, &space->text);
+    (void)sk_merge_show(space, &space->head.scalar, &space->text);
     *out = sk_buffer_slice(&space->text);
     return SK_FOUND;
 }
@@ -153,6 +153,7 @@ static enum sk_values_sum count(sk_command_call *call, sk_slice more, bool whole
     sk_total amount;
     sk_change_begin(&space->writer, call->argv[1]);
     show(call, call->argv[1], &shown);
+    if (space->failure.size) return SK_VALUES_REFUSED;
     enum sk_values_sum result = sk_merge_sum(space, shown, more, whole, sum, &amount);
     if (result != SK_VALUES_OK) return result;
     return sk_change_count(&space->writer, call->argv[1], amount) ? SK_VALUES_OK : SK_VALUES_OVERFLOW;

@@ -23,17 +23,17 @@ static enum sk_found find(sk_command_call *call, sk_slice key, enum sk_values_ty
 static sk_slice show_field(sk_mergespace *space)
 {
     sk_buffer_clear(&space->text);
-    sk_merge_show(&space->scalar, &space->text);
+    (void)sk_merge_show(space, &space->scalar, &space->text);
     return sk_buffer_slice(&space->text);
 }
 
 static bool get(sk_command_call *call, sk_slice key, enum sk_values_type type, sk_slice name, sk_slice *value)
 {
     sk_mergespace *space = call->mergespace;
-    *value = (sk_slice){0};
+    if (value) *value = (sk_slice){0};
     if (type == SK_VALUES_SET) return sk_mergeable_has_member(&space->state, key, name);
     if (!sk_mergeable_field(&space->state, key, name, &space->scalar)) return false;
-    *value = show_field(space);
+    if (value) *value = show_field(space);
     return true;
 }
 
@@ -60,6 +60,7 @@ static enum sk_values_sum count(sk_command_call *call, sk_slice key, sk_slice fi
     sk_total amount;
     sk_change_begin(&space->writer, key);
     get(call, key, SK_VALUES_MAP, field, &shown);
+    if (space->failure.size) return SK_VALUES_REFUSED;
     enum sk_values_sum result = sk_merge_sum(space, shown, more, whole, sum, &amount);
     if (result != SK_VALUES_OK) return result;
     if (amount.negative && space->options.grow_only) {
@@ -90,8 +91,8 @@ static bool next(sk_values_cursor *cursor, sk_slice *name, sk_slice *value)
     do {
         if (!sk_part_next(&cursor->part, name, &part)) return false;
     } while (!part.tag);
-    *value = (sk_slice){0};
-    if (cursor->type == SK_VALUES_SET) return true;
+    if (value) *value = (sk_slice){0};
+    if (cursor->type == SK_VALUES_SET || !value) return true;
     sk_reader reader = sk_reader_make(part.bytes);
     sk_scalar_read(&space->scalar, &reader);
     *value = show_field(space);

@@ -19,7 +19,7 @@ enum sk_values_sum { SK_VALUES_OK, SK_VALUES_NO_NUMBER, SK_VALUES_OVERFLOW, SK_V
 struct sk_values_ops {
     // The set or map at a key and how much is in it. WRONG: another type is shown there; nothing has been replied.
     enum sk_found (*find)(sk_command_call *call, sk_slice key, enum sk_values_type type, uint64_t *count);
-    // Is it there? A field's value is borrowed until the next call; a set's member has none.
+    // Is it there? A field's value is borrowed until the next call; a set's member has none. NULL: the value is not wanted.
     bool (*get)(sk_command_call *call, sk_slice key, enum sk_values_type type, sk_slice name, sk_slice *value);
     // True if it was not there. The last member or field takes the key with it.
     bool (*put)(sk_command_call *call, sk_slice key, enum sk_values_type type, sk_slice name, sk_slice value);

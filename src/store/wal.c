@@ -424,18 +424,23 @@ static void heal_done(sk_disk_request *request)
     sk_wal_came_back(wal);
     wal->heal_busy = false;
     if (request->result < 0 && request->result != SK_ENOENT) return; // whoever asked asks again
-    wal->damage_marked = false;
+    wal->unmarked = true; // and gone for good with the next sync of the folder
     wal->folder_dirty = true;
     sk_wal_sync_folder(wal);
 }
 
 bool sk_wal_healed(sk_wal *wal)
 {
-    if (!wal->damage_marked || wal->heal_busy) return wal->damage_marked;
+    if (!wal->damage_marked || wal->heal_busy || wal->folder_busy) return wal->damage_marked;
     wal->heal_busy = true;
     wal->heal_request = (sk_disk_request){.op = SK_DISK_UNLINK, .name = "wal/damaged"};
     sk_wal_submit(wal, &wal->heal_request, heal_done, wal);
     return true;
+}
+
+bool sk_wal_is_marked(const sk_wal *wal)
+{
+    return wal->damage_marked;
 }
 
 // ---- Invariants ----

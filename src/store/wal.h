@@ -112,9 +112,10 @@ bool sk_wal_pressed(const sk_wal *wal, uint32_t space);
 bool sk_wal_over(const sk_wal *wal);
 // Somebody found the disk full: spares are given up, until there is room again.
 void sk_wal_room_wanted(sk_wal *wal);
-// Every space has been refilled after interior damage: forget that it ever was. True while the mark of it is still there: it may fail to be
-// taken away, so call again.
+// Every space has been refilled after interior damage: forget that it ever was. True while the mark of it may still be there after a power
+// cut: it may fail to be taken away, so call again.
 bool sk_wal_healed(sk_wal *wal);
+bool sk_wal_is_marked(const sk_wal *wal);
 // A space was dropped: nothing of it is needed.
 void sk_wal_forget(sk_wal *wal, uint32_t space);
 

@@ -135,7 +135,8 @@ struct sk_wal {
     sk_disk_request reserve_request;
     bool folder_dirty, folder_busy;
     sk_disk_request folder_request;
-    bool damage_marked, heal_busy;
+    bool damage_marked, heal_busy; // the mark stands, as far as a power cut may show; its removal is under way
+    bool unmarked, unmark_synced;  // removed, and not known to last; the folder's sync under way began behind that
     sk_disk_request heal_request;
 
     sk_wal_space **spaces; // by id

@@ -280,7 +280,9 @@ static void folder_done(sk_disk_request *request)
     sk_wal *wal = request->owner;
     sk_wal_came_back(wal);
     wal->folder_busy = false;
-    // A failure brings back at worst files that recovery knows to be no part of the log.
+    if (wal->unmark_synced && request->result >= 0) wal->damage_marked = wal->unmarked = false;
+    wal->unmark_synced = false;
+    // A failure brings back at worst files that recovery knows to be no part of the log, and the mark, which is taken away again.
     sk_wal_sync_folder(wal);
 }
 
@@ -289,6 +291,7 @@ void sk_wal_sync_folder(sk_wal *wal)
     if (!wal->folder_dirty || wal->folder_busy) return;
     wal->folder_dirty = false;
     wal->folder_busy = true;
+    wal->unmark_synced = wal->unmarked;
     wal->stats.syncs++;
     wal->folder_request = (sk_disk_request){.op = SK_DISK_SYNC_FOLDER, .name = "wal"};
     sk_wal_submit(wal, &wal->folder_request, folder_done, wal);

@@ -46,13 +46,16 @@ uint64_t sk_read_u64(sk_reader *reader)
 
 uint64_t sk_read_varint(sk_reader *reader)
 {
+    const uint8_t *at = reader->at;
     uint64_t value = 0;
-    for (int shift = 0; shift < 70; shift += 7) {
-        const uint8_t *at = take(reader, 1);
-        if (!at) return 0;
-        if (shift == 63 && *at > 1) break;
-        value |= (uint64_t)(*at & 0x7f) << shift;
-        if (!(*at & 0x80)) return value;
+    if (reader->bad) return 0;
+    for (int shift = 0; shift < 70 && at < reader->end; shift += 7) {
+        uint8_t byte = *at++;
+        if (shift == 63 && byte > 1) break;
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if (byte & 0x80) continue;
+        reader->at = at;
+        return value;
     }
     reader->bad = true;
     return 0;

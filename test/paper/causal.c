@@ -50,11 +50,11 @@ static void V01_not_before_its_cause_through_a_third(void **state)
         crdt_cluster c;
         open_cluster(&c, 3, 1);
         crdt_run(&c, SK_S);
-        submit(&c, 0, "set question asked");
+        submit_first(&c, 0, "set question asked");
         delay(&c, 0, 2, slow ? 60 * SK_S : 15 * SK_MS);
         crdt_run(&c, 6 * SK_MS);
         reads_at(&c, 1, "get question", "$5\r\nasked\r\n");
-        submit(&c, 1, "set answer given");
+        submit_first(&c, 1, "set answer given");
         crdt_run(&c, 6 * SK_MS);
         assert_int_equal(counts(&c, 2)->held, 1);
         reads_at(&c, 2, "get answer", "$-1\r\n");
@@ -76,13 +76,13 @@ static void V01_a_new_life_needs_what_was_there(void **state)
     open_cluster(&c, 3, 1);
     crdt_heal(&c);
     crdt_cut(&c, 1, 2, true);
-    submit(&c, 1, "set question asked");
+    submit_first(&c, 1, "set question asked");
     arrive(&c, 1, 0);
     crdt_sync_disk(&c, &c.nodes[0]);
     crdt_crash(&c, &c.nodes[0]);
     crdt_start(&c, &c.nodes[0]);
     drop_link(&c, 0, 2);
-    submit(&c, 0, "set answer given");
+    submit_first(&c, 0, "set answer given");
     arrive(&c, 0, 2);
     assert_int_equal(replica_of(&c, 2)->held.count, 1);
     reads_at(&c, 2, "get answer", "$-1\r\n");
@@ -97,7 +97,7 @@ static void V02_a_lost_message_is_asked_for_and_never_skipped(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 2);
     crdt_run(&c, SK_S);
-    submit(&c, 0, "incr n");
+    submit_first(&c, 0, "incr n");
     drop_link(&c, 0, 1);
     drop_link(&c, 0, 2);
     // Nobody can ask: what comes behind is held, up to the bound, and dropped beyond it.
@@ -174,6 +174,7 @@ static void V03_the_sender_dies_half_way(void **state)
         for (int changes = 1; changes < 4; changes++) {
             crdt_cluster c;
             open_cluster(&c, 4, (uint64_t)lost);
+            submit_first(&c, 0, "set born 1");
             crdt_run(&c, SK_S);
             for (int i = 0; i < changes; i++) submit(&c, 0, "incr k");
             for (int i = 0; i < lost; i++) drop_link(&c, 0, (size_t)i + 1);
@@ -221,7 +222,7 @@ static void V03_what_is_handed_on_is_on_disk(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 3);
     crdt_heal(&c);
-    submit(&c, 0, "incr n");
+    submit_first(&c, 0, "incr n");
     arrive(&c, 0, 1);
     computer *n = &c.nodes[1];
     uint64_t durable = n->durable;
@@ -300,7 +301,7 @@ static void V03_the_last_word_of_a_life_is_held(void **state)
     submit(&c, 0, "incr n");
     crdt_heal(&c);
     crdt_cut(&c, 1, 2, true);
-    submit(&c, 1, "set k v");
+    submit_first(&c, 1, "set k v");
     arrive(&c, 1, 0);
     crdt_sync_disk(&c, &c.nodes[0]);
     submit(&c, 0, "incr n"); // needs what node 3 does not have

@@ -101,6 +101,29 @@ static void D12_a_log_newer_than_its_state_has_no_vote(void **state)
     cluster_close(c);
 }
 
+// Only a start loses records: who has been refilled since does not stand aside again because an old heartbeat comes late.
+static void D06_a_late_refill_changes_nothing(void **state)
+{
+    (void)state;
+    cluster *c = lab_new(3);
+    cluster_make_leader(c, 1);
+    cluster_submit(c, 1, "x");
+    cluster_settle(c);
+    c->latency = SK_MS;
+    cluster_kill(c, 3);
+    c->nodes[3].disk_count = 0; // all of it, and it does not know
+    cluster_start(c, 3, false);
+    assert_false(status_of(c, 3).recovering);
+    for (int i = 0; i < 1000 && !status_of(c, 3).recovering; i++) cluster_run(c, 10 * SK_MS);
+    assert_true(status_of(c, 3).recovering); // the leader knows better
+    cluster_run(c, 5 * SK_S);
+    assert_false(status_of(c, 3).recovering);
+    sk_raft_message late = {.kind = SK_RAFT_HEARTBEAT, .flags = SK_RAFT_REFILL, .term = status_of(c, 1).epoch, .boot = raft_of(c, 3)->boot};
+    cluster_inject(c, 3, 1, &late);
+    assert_false(status_of(c, 3).recovering);
+    cluster_close(c);
+}
+
 // Nothing behind a missing entry is taken, behind a snapshot or in the middle of the log.
 static void N05_a_gap_ends_the_log(void **state)
 {
@@ -171,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(R01_a_vote_in_a_known_term_is_written_too),
         cmocka_unit_test(D06_refilled_only_when_it_holds_what_was_asked),
+        cmocka_unit_test(D06_a_late_refill_changes_nothing),
         cmocka_unit_test(D12_a_log_newer_than_its_state_has_no_vote),
         cmocka_unit_test(N05_a_gap_ends_the_log),
         cmocka_unit_test(R24_a_late_read_is_not_sent),

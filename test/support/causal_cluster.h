@@ -83,6 +83,13 @@ static inline void submit(crdt_cluster *c, size_t node, const char *format, ...)
     crdt_submit(c, &c->nodes[node], request);
 }
 
+// The same, and the disk has it: of a life's first change nobody hears before.
+static inline void submit_first(crdt_cluster *c, size_t node, const char *request)
+{
+    crdt_submit(c, &c->nodes[node], request);
+    crdt_sync_disk(c, &c->nodes[node]);
+}
+
 // What is on its way arrives no sooner than that.
 static inline void delay(crdt_cluster *c, size_t from, size_t to, sk_ns time)
 {

@@ -360,6 +360,68 @@ static void the_bound_is_the_spaces(void **state)
     spaces_close(&s);
 }
 
+static void contains(spaces_world *s, const char *line, const char *part)
+{
+    const char *got = say(s, line);
+    if (!strstr(got, part)) fail_msg("%s: '%s' has no '%s'", line, got, part);
+}
+
+static void options_are_checked(void **state)
+{
+    static const struct {
+        const char *options, *why;
+    } bad[] = {
+        {"OPTION conflict best", "-ERR OPTION 'conflict' has no such value: register is lww or mv"},
+        {"OPTION colour red", "-ERR OPTION 'colour': a crdt space has the options register"},
+        {"OPTION conflict custom", "-ERR OPTION 'conflict': custom needs a rule"},
+        {"OPTION rule \"return s[1]\"", "-ERR OPTION 'rule' goes with OPTION conflict custom"},
+        {"OPTION conflict merge OPTION rule \"return s[1]\"", "-ERR OPTION 'rule' goes with OPTION conflict custom"},
+        {"OPTION conflict custom rule \"return function(s)\\n return s[1] +\\nend\"",
+         "-ERR OPTION 'rule': rule:3: unexpected symbol near 'end'"},
+        {"OPTION conflict custom OPTION rule \"return os.time()\"", "-ERR OPTION 'rule': rule:1: attempt to index a nil value"},
+        {"OPTION conflict custom OPTION rule \"while true do end\"", "-ERR OPTION 'rule': rule:1: it takes more than"},
+        {"OPTION conflict custom OPTION rule \"return 1\"", "-ERR OPTION 'rule': rule: it gives number, not a string"},
+        {"OPTION conflict custom OPTION rule \"\"", "-ERR OPTION 'rule': a rule has 1 to 4096 bytes"},
+    };
+    spaces_world s;
+    spaces_open(&s);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "SPACE CREATE s PREFIX s/ PROTOCOL crdt %s", bad[i].options);
+        begins(say(&s, line), bad[i].why);
+    }
+    begins(say(&s, "SPACE CREATE s PREFIX s/ PROTOCOL raft OPTION conflict merge"), "-ERR OPTION 'conflict': a raft space has one option");
+    is(&s, "SPACE CREATE s PREFIX s/ PROTOCOL crdt OPTION CONFLICT custom OPTION Rule \"return s[1]\" READS local OPTION counter pn", "+OK\r\n");
+    contains(&s, "SPACE INFO s", "*6\r\n$8\r\nconflict\r\n$6\r\ncustom\r\n$4\r\nrule\r\n$11\r\nreturn s[1]\r\n$7\r\ncounter\r\n$2\r\npn\r\n");
+    is(&s, "SPACE CREATE c PREFIX c/ PROTOCOL causal OPTION conflict merge", "+OK\r\n");
+    begins(say(&s, "SPACE ALTER c OPTION conflict custom"), "-ERR OPTION 'conflict': custom needs a rule");
+    is(&s, "SPACE ALTER c OPTION rule \"return s[2]\" OPTION conflict custom", "+OK\r\n");
+    contains(&s, "SPACE INFO c", "*4\r\n$8\r\nconflict\r\n$6\r\ncustom\r\n$4\r\nrule\r\n$11\r\nreturn s[2]\r\n");
+    begins(say(&s, "SPACE ALTER c OPTION rule \"return\""), "-ERR OPTION 'rule': rule: it gives nil");
+    is(&s, "SPACE ALTER c OPTION conflict last-writer", "+OK\r\n");
+    is(&s, "SPACE ALTER c OPTION rule \"return s[1]\"", "+OK\r\n"); // ahead
+    is(&s, "SPACE ALTER c OPTION conflict custom", "+OK\r\n");
+    spaces_close(&s);
+}
+
+// At once, not only after a start; and after it.
+static void altered_options_hold(void **state)
+{
+    spaces_world s;
+    spaces_open(&s);
+    is(&s, "SPACE CREATE s PREFIX s/ PROTOCOL crdt", "+OK\r\n");
+    is(&s, "DECR s/n", ":-1\r\n");
+    is(&s, "SPACE ALTER s OPTION counter g", "+OK\r\n");
+    for (int i = 0; i < 50; i++) turn(&s.w, 10 * SK_MS);
+    begins(say(&s, "DECR s/n"), "-ERR counters of this space only grow");
+    spaces_crash(&s);
+    begins(say(&s, "DECR s/n"), "-ERR counters of this space only grow");
+    is(&s, "SPACE ALTER s OPTION counter pn", "+OK\r\n");
+    for (int i = 0; i < 50; i++) turn(&s.w, 10 * SK_MS);
+    is(&s, "DECR s/n", ":-2\r\n");
+    spaces_close(&s);
+}
+
 // ---- Crashes ----
 
 // Sends the request and lets the disk die after so many requests. True: it was answered +OK. `*halted`: the disk died before the
@@ -466,6 +528,8 @@ int main(void)
         cmocka_unit_test(a_connection_bound_to_what_is_dropped),
         cmocka_unit_test(read_modes),
         cmocka_unit_test(the_bound_is_the_spaces),
+        cmocka_unit_test(options_are_checked),
+        cmocka_unit_test(altered_options_hold),
         cmocka_unit_test(any_crash_of_a_create),
         cmocka_unit_test(any_crash_of_a_drop),
         cmocka_unit_test(the_roster_is_lost),

@@ -241,7 +241,7 @@ static void step_put(run *r)
     } else {
         sk_tree_place place;
         sk_value old;
-        sk_tree_prefetch(&r->tree, key);
+        sk_tree_prefetch(&r->tree, (sk_slice[]){key, sk_slice_text("another")}, 2);
         assert_int_equal(sk_tree_look(&r->tree, key, &place, &old), !new);
         if (!new) assert_same(model_get(&r->model, key), key, old);
         assert_int_equal(sk_tree_put_at(&r->tree, &place, key, value), new);

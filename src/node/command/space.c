@@ -11,12 +11,14 @@
 
 // ---- Arguments ----
 
+enum { OPTION_WORDS_MAX = 128 };
+
 typedef struct arguments {
     sk_space_record record;
     uint32_t what; // of enum sk_alter
     bool prefix, protocol, number;
-    const sk_slice *options; // names and values in turn
-    size_t option_count;     // of both together
+    sk_slice options[OPTION_WORDS_MAX]; // names and values in turn
+    size_t option_count;                // of both together
 } arguments;
 
 // "64mb", "1gb", "5000": bytes.
@@ -99,16 +101,16 @@ static bool read_durability(sk_node_call *call, size_t *at, arguments *out)
     return true;
 }
 
+// OPTION name value [name value ...], as often as one likes; `*at` as above.
 static bool read_option(sk_node_call *call, size_t *at, arguments *out)
 {
-    if (out->options) {
-        sk_reply_error(&call->reply, "ERR OPTION takes all names and values in one place: OPTION name value name value");
-        return false;
-    }
-    out->options = &call->argv[*at];
-    while (*at + 1 < call->argc && !is_keyword(call->argv[*at])) {
-        out->option_count += 2;
-        *at += 2;
+    for (; *at + 1 < call->argc && !is_keyword(call->argv[*at]); *at += 2) {
+        if (out->option_count == OPTION_WORDS_MAX) {
+            sk_reply_error(&call->reply, "ERR too many options");
+            return false;
+        }
+        out->options[out->option_count++] = call->argv[*at];
+        out->options[out->option_count++] = call->argv[*at + 1];
     }
     out->what |= SK_ALTER_OPTIONS;
     return true;
@@ -159,10 +161,20 @@ static bool read_arguments(sk_node_call *call, arguments *out)
     return true;
 }
 
+// The kind's own word for an option's name; NULL (and answered): it has none of that name.
+static const char *option_name(sk_node_call *call, const sk_space_kind *kind, sk_slice name)
+{
+    for (const char *const *known = kind->options; *known; known++) {
+        if (sk_slice_equal_nocase(name, *known)) return *known;
+    }
+    sk_reply_errorf(&call->reply, "ERR OPTION '%.*s': %s", SK_CALL_TEXT(name), kind->options_help);
+    return NULL;
+}
+
 // memory-max is every kind's; the others go to the kind. `bytes` gets those as they are kept.
 static bool read_options(sk_node_call *call, const sk_space_kind *kind, arguments *out, sk_buffer *bytes)
 {
-    sk_slice kept[SK_CALL_NAMES_MAX];
+    sk_slice kept[OPTION_WORDS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < out->option_count; i += 2) {
         sk_slice name = out->options[i], value = out->options[i + 1];
@@ -172,23 +184,31 @@ static bool read_options(sk_node_call *call, const sk_space_kind *kind, argument
             sk_reply_error(&call->reply, "ERR OPTION memory-max is a size such as 64mb, or 0 for no bound");
             return false;
         }
-        const char *why = kind->option_refused(name, value);
-        if (why || count + 2 > 128) {
-            sk_reply_errorf(&call->reply, "ERR OPTION '%.*s': %s", SK_CALL_TEXT(name), why ? why : "too many options");
-            return false;
-        }
-        kept[count++] = name;
+        const char *known = option_name(call, kind, name);
+        if (!known) return false;
+        kept[count++] = sk_slice_text(known);
         kept[count++] = value;
     }
-    if (!count) {
-        out->what &= ~(uint32_t)SK_ALTER_OPTIONS;
-        return true;
+    if (count) sk_command_encode(bytes, count, kept);
+    else out->what &= ~(uint32_t)SK_ALTER_OPTIONS;
+    return true;
+}
+
+// Those of `space`, NULL: one to be created. What is given is in `given`, what the space then has in `all`.
+static bool options_ok(sk_node_call *call, const sk_space_kind *kind, arguments *args, const sk_space_record *space, sk_buffer *given,
+                       sk_buffer *all)
+{
+    if (!read_options(call, kind, args, given)) return false;
+    if (!given->size) return true;
+    if (!sk_catalogue_merge_options(space ? space->options : (sk_slice){0}, sk_buffer_slice(given), all)) {
+        sk_reply_errorf(&call->reply, "ERR the options are too long: %d bytes at most, together", (int)SK_SPACE_OPTIONS_MAX);
+        return false;
     }
-    sk_command_encode(bytes, count, kept);
-    out->record.options = sk_buffer_slice(bytes);
-    if (bytes->size <= SK_SPACE_OPTIONS_MAX) return true;
-    sk_reply_error(&call->reply, "ERR the options are too long");
-    return false;
+    sk_buffer why = {0};
+    bool good = kind->options_ok(sk_buffer_slice(all), sk_buffer_slice(given), !space, &why);
+    if (!good) sk_reply_errorf(&call->reply, "ERR %.*s", (int)why.size, (const char *)why.data);
+    sk_buffer_deinit(&why);
+    return good;
 }
 
 static bool durability_and_reads_ok(sk_node_call *call, const sk_space_kind *kind, const arguments *args)
@@ -224,11 +244,13 @@ void sk_node_run_space_create(sk_node_call *call)
     const sk_space_kind *kind = sk_space_kind_find(sk_slice_text(args.record.protocol));
     args.record.memory_max = call->node->config.space_memory_max;
     if (!(args.what & SK_ALTER_READS)) args.record.reads = kind->reads;
-    sk_buffer options = {0}, request = {0};
-    if (durability_and_reads_ok(call, kind, &args) && read_options(call, kind, &args, &options)) {
+    sk_buffer given = {0}, options = {0}, request = {0};
+    if (durability_and_reads_ok(call, kind, &args) && options_ok(call, kind, &args, NULL, &given, &options)) {
+        args.record.options = sk_buffer_slice(&options);
         sk_catalogue_write_create(&request, &args.record);
         submit(call, &request);
     }
+    sk_buffer_deinit(&given);
     sk_buffer_deinit(&options);
     sk_buffer_deinit(&request);
 }
@@ -256,12 +278,14 @@ void sk_node_run_space_alter(sk_node_call *call)
         sk_reply_error(&call->reply, kind ? "ERR nothing to alter: give READS, DURABILITY or OPTION" : SK_ERR_SYNTAX);
         return;
     }
-    sk_buffer options = {0}, request = {0};
+    sk_buffer given = {0}, options = {0}, request = {0};
     bool good = !(args.what & (SK_ALTER_DURABILITY | SK_ALTER_READS)) || durability_and_reads_ok(call, kind, &args);
-    if (good && read_options(call, kind, &args, &options)) {
+    if (good && options_ok(call, kind, &args, record, &given, &options)) {
+        args.record.options = sk_buffer_slice(&given);
         sk_catalogue_write_alter(&request, &args.record, args.what);
         submit(call, &request);
     }
+    sk_buffer_deinit(&given);
     sk_buffer_deinit(&options);
     sk_buffer_deinit(&request);
 }

@@ -139,7 +139,7 @@ static const sk_node_command rows[] = {
     ROW("space|alter", -5, ADMIN, "skein", "0.2.0", sk_node_run_space_alter,
         "Changes READS, DURABILITY or OPTION of a space"),
     ROW("space|create", -7, ADMIN, "skein", "0.2.0", sk_node_run_space_create,
-        "Creates a space: name PREFIX p PROTOCOL x, NUMBER, DURABILITY, READS, OPTION"),
+        "Creates a space: name PREFIX p PROTOCOL x, NUMBER, DURABILITY, READS, OPTION name value"),
     ROW("space|drop", -3, ADMIN, "skein", "0.2.0", sk_node_run_space_drop,
         "Drops an empty space, or with FORCE one and its keys"),
     HELP("space", "skein"),

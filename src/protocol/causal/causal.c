@@ -65,6 +65,7 @@ static void close_replica(sk_replica *replica)
     sk_buffer_deinit(&causal->operations);
     sk_buffer_deinit(&causal->replies);
     sk_buffer_deinit(&causal->scratch);
+    sk_buffer_deinit(&causal->head);
     sk_free(causal);
 }
 
@@ -76,19 +77,32 @@ static sk_causal_peer *find_peer(sk_causal_replica *causal, sk_node_id id)
     return NULL;
 }
 
-void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after)
+sk_slice sk_causal_encode(sk_causal_replica *causal, const sk_causal_message *message)
 {
-    sk_buffer bytes = {0};
-    sk_causal_message_write(message, &bytes);
-    sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_SEND);
-    effect->send.to = to;
-    effect->send.message = sk_arena_copy(&causal->out->arena, sk_buffer_slice(&bytes));
-    effect->send.after = after > causal->durable ? after : 0;
-    effect->send.class = SK_SEND_BULK; // one queue: a report seldom overtakes the batches before it
-    sk_buffer_deinit(&bytes);
+    sk_buffer *head = &causal->head;
+    sk_buffer_clear(head);
+    sk_causal_message_write_head(message, head);
+    uint8_t *bytes = sk_arena_take(&causal->out->arena, head->size + message->bytes.size);
+    memcpy(bytes, head->data, head->size);
+    if (message->bytes.size) memcpy(bytes + head->size, message->bytes.data, message->bytes.size);
+    return sk_slice_make(bytes, head->size + message->bytes.size);
 }
 
-void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes)
+void sk_causal_send_encoded(sk_causal_replica *causal, sk_node_id to, sk_slice message, uint64_t after)
+{
+    sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_SEND);
+    effect->send.to = to;
+    effect->send.message = message;
+    effect->send.after = after > causal->durable ? after : 0;
+    effect->send.class = SK_SEND_BULK; // one queue: a report seldom overtakes the batches before it
+}
+
+void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after)
+{
+    sk_causal_send_encoded(causal, to, sk_causal_encode(causal, message), after);
+}
+
+void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within)
 {
     uint8_t *payload = sk_arena_take(&causal->out->arena, bytes.size + 1);
     payload[0] = (uint8_t)kind;
@@ -96,6 +110,7 @@ void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk
     causal->number++;
     causal->bytes += bytes.size;
     sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_PERSIST);
+    effect->persist.within = within;
     effect->persist.record = (sk_record){.kind = SK_RECORD_ENTRY,
                                          .number = causal->number,
                                          .position = causal->number,
@@ -138,7 +153,7 @@ void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond)
     causal->life = sk_life_choose(causal->self, causal->boot, causal->born_ms, sk_causal_seen(causal), beyond);
     causal->life_known = causal->life;
     causal->ops->identify(causal->machine, causal->life);
-    causal->flushed = 0;
+    causal->flushed = causal->life_record = 0;
     sk_vector_clear(&causal->announced);
 }
 

@@ -24,8 +24,9 @@
 //      life than we do knows one that was lost: we begin another.                                                report.c: rebirth
 //   8  What all members have reported to have seen is settled (B). A node closes its earlier lives by a batch, once no member can have
 //      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
-//   9  Our own batches are sent at once; what others made is handed on only from our disk: so whoever brings it to somebody has it for
-//      good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+//   9  Our own batches are sent at once, behind a life's first, which waits for our disk: a life that was heard of must be known here after a
+//      power cut, or a later one could have a lesser number, and be closed with it (C02). What others made is handed on only from our disk: so
+//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
 // V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
 // recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
@@ -47,6 +48,10 @@ enum {
     SK_CAUSAL_STEP_BYTES = 256 * 1024, // of a peer's state, merged in one step
     SK_CAUSAL_STAGED_BYTES = 64 << 20, // of it, put aside before: so many, or limits.log_bytes_max if that is more
 };
+
+// From a change to the report of it. What others made is on their disks, and nobody takes it from us, or forgets it, before it is on ours: so
+// its sync waits for the report, or for a sync that is asked for before.
+#define SK_CAUSAL_REPORT_PAUSE (200 * SK_MS)
 
 // Why a message or a batch was ignored: counted.
 #define SK_CAUSAL_IGNORES(X) \
@@ -136,6 +141,7 @@ typedef struct sk_causal_replica {
     bool snapshot_asked;
 
     uint64_t flushed;   // counter of our life: batches tell all up to there
+    uint64_t life_record; // the first of our life; 0: it has done nothing
     sk_vector announced; // what batches of our life said that they need
     sk_buffer operations;    // ours, of this turn
     sk_buffer replies;       // of this turn's submits, one after another
@@ -165,12 +171,16 @@ typedef struct sk_causal_replica {
     sk_causal_counts counts;
     sk_vector needs; // scratch, all below
     sk_buffer scratch;
+    sk_buffer head; // of a message
 } sk_causal_replica;
 
 // causal.c
 void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
-void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes);
+void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
 void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
+// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
+sk_slice sk_causal_encode(sk_causal_replica *causal, const sk_causal_message *message);
+void sk_causal_send_encoded(sk_causal_replica *causal, sk_node_id to, sk_slice message, uint64_t after);
 
 // live.c
 void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event);

@@ -79,12 +79,15 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
     sk_buffer_clear(&causal->scratch);
     sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
     batch.bytes = sk_buffer_slice(&causal->scratch);
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes);
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes, 0);
+    if (!causal->life_record) causal->life_record = causal->number;
     sk_causal_log_add(causal, &batch);
     sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
+    sk_slice bytes = {0};
     for (size_t i = 0; i < causal->peer_count; i++) {
         if (!causal->peers[i].linked) continue;
-        sk_causal_send(causal, causal->peers[i].id, &message, 0);
+        if (!bytes.size) bytes = sk_causal_encode(causal, &message);
+        sk_causal_send_encoded(causal, causal->peers[i].id, bytes, causal->life_record);
         causal->counts.batches_sent++;
     }
     causal->flushed = last;
@@ -117,12 +120,12 @@ void sk_causal_flush(sk_causal_replica *causal)
         sk_buffer_reset(&causal->operations, BYTES_KEPT);
         sk_causal_changed(causal);
     }
+    sk_slice replies = sk_arena_copy(&causal->out->arena, sk_buffer_slice(&causal->replies));
     for (size_t i = 0; i < causal->answer_count; i++) {
         const sk_causal_answer *answer = &causal->answers[i];
-        sk_slice reply = sk_slice_make(causal->replies.data + answer->from, answer->size);
         sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_ANSWER);
         effect->answer.request = answer->request;
-        effect->answer.reply = sk_arena_copy(&causal->out->arena, reply);
+        effect->answer.reply = sk_slice_make(replies.data + answer->from, answer->size);
         effect->answer.after = causal->number > causal->durable ? causal->number : 0;
     }
     causal->answer_count = 0;
@@ -167,7 +170,7 @@ static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *ba
 // A batch was delivered, or what it held before its malformed end: that stays, so it is recorded and handed on.
 static void note(sk_causal_replica *causal, const sk_causal_batch *batch)
 {
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes);
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes, SK_CAUSAL_REPORT_PAUSE);
     sk_causal_log_add(causal, batch);
     causal->counts.delivered++;
     sk_causal_changed(causal);

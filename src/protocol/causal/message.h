@@ -52,6 +52,7 @@ typedef struct sk_causal_message {
     sk_slice bytes;       // BATCHES, LOGGED, CHUNK
 } sk_causal_message;
 
+void sk_causal_message_write_head(const sk_causal_message *message, sk_buffer *out); // all but `bytes`, which come last
 void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out);
 int sk_causal_message_read(sk_slice bytes, sk_causal_message *out); // 0 or SK_EPROTOCOL; bytes borrowed; deinit in any case
 void sk_causal_message_deinit(sk_causal_message *message);

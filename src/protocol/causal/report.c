@@ -2,7 +2,6 @@
 #include "base/assert.h"
 #include "protocol/causal/causal.h"
 
-static const sk_ns report_pause = 200 * SK_MS; // from a change to the report of it
 static const sk_ns again_pause_min = 1 * SK_S;
 static const sk_ns again_pause_max = 16 * SK_S;
 
@@ -15,7 +14,7 @@ void sk_causal_watch(sk_causal_replica *causal)
 
 void sk_causal_changed(sk_causal_replica *causal)
 {
-    if (causal->report_at == SK_NEVER) causal->report_at = causal->now + report_pause;
+    if (causal->report_at == SK_NEVER) causal->report_at = causal->now + SK_CAUSAL_REPORT_PAUSE;
     sk_causal_watch(causal);
 }
 

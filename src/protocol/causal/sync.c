@@ -142,7 +142,7 @@ static void write_joined(sk_causal_replica *causal)
     sk_vector_write(&causal->join_since, record);
     sk_vector_write(&causal->join_seen, record);
     sk_vector_write(&causal->join_base, record);
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record));
+    sk_causal_persist(causal, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record), 0);
 }
 
 // Merges up to about so many bytes. False: what came is malformed.
@@ -206,7 +206,7 @@ void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk
     // All in one step, so that no snapshot lies between the chunks and what makes them count.
     for (size_t i = 0; i < causal->staged.count; i++) {
         const sk_causal_entry *entry = sk_ring_at(&causal->staged, i);
-        sk_causal_persist(causal, SK_CAUSAL_RECORD_CHUNK, sk_slice_make(entry->bytes, entry->size));
+        sk_causal_persist(causal, SK_CAUSAL_RECORD_CHUNK, sk_slice_make(entry->bytes, entry->size), 0);
     }
     write_joined(causal);
     causal->counts.state_syncs++;

@@ -55,6 +55,7 @@ static void close_replica(sk_replica *replica)
     sk_buffer_deinit(&crdt->operations);
     sk_buffer_deinit(&crdt->replies);
     sk_buffer_deinit(&crdt->scratch);
+    sk_buffer_deinit(&crdt->head);
     sk_free(crdt);
 }
 
@@ -66,17 +67,30 @@ static sk_crdt_peer *find_peer(sk_crdt_replica *crdt, sk_node_id id)
     return NULL;
 }
 
-void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *message, uint64_t after)
+sk_slice sk_crdt_encode(sk_crdt_replica *crdt, const sk_crdt_message *message)
 {
-    sk_buffer bytes = {0};
-    sk_crdt_message_write(message, &bytes);
+    sk_buffer *head = &crdt->head;
+    sk_buffer_clear(head);
+    sk_crdt_message_write_head(message, head);
+    uint8_t *bytes = sk_arena_take(&crdt->out->arena, head->size + message->bytes.size);
+    memcpy(bytes, head->data, head->size);
+    if (message->bytes.size) memcpy(bytes + head->size, message->bytes.data, message->bytes.size);
+    return sk_slice_make(bytes, head->size + message->bytes.size);
+}
+
+void sk_crdt_send_encoded(sk_crdt_replica *crdt, sk_node_id to, sk_slice message, uint64_t after)
+{
     sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_SEND);
     effect->send.to = to;
-    effect->send.message = sk_arena_copy(&crdt->out->arena, sk_buffer_slice(&bytes));
+    effect->send.message = message;
     if (after < crdt->life_record) after = crdt->life_record;
     effect->send.after = after > crdt->durable ? after : 0;
     effect->send.class = SK_SEND_BULK; // one queue: a report never overtakes the operations before it
-    sk_buffer_deinit(&bytes);
+}
+
+void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *message, uint64_t after)
+{
+    sk_crdt_send_encoded(crdt, to, sk_crdt_encode(crdt, message), after);
 }
 
 // ---- Recovery: records are merged again; what the snapshot has already is passed over ----
@@ -136,7 +150,7 @@ static void persist_life(sk_crdt_replica *crdt)
 {
     sk_buffer_clear(&crdt->scratch);
     sk_write_varint(&crdt->scratch, crdt->life);
-    sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch));
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_LIFE, sk_buffer_slice(&crdt->scratch), 0);
     crdt->life_again = crdt->number;
 }
 

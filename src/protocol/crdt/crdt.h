@@ -37,6 +37,10 @@ enum {
     SK_CRDT_HELD_MAX = 4 << 20,      // bytes of operations held behind a gap, of one peer
 };
 
+// From a change to the report of it. What others wrote is on their disks, and they forget nothing before we report it: so nobody waits for it
+// to be on ours, and its sync waits for the report, or for a sync that is asked for before.
+#define SK_CRDT_REPORT_PAUSE (200 * SK_MS)
+
 // Why a message was ignored: counted.
 #define SK_CRDT_IGNORES(X) X(malformed) X(not_a_member) X(not_its_own) X(not_linked) X(other_session) X(held_full) X(halted)
 enum sk_crdt_ignore {
@@ -128,6 +132,7 @@ typedef struct sk_crdt_replica {
     uint64_t session;
     sk_crdt_counts counts;
     sk_buffer scratch;
+    sk_buffer head; // of a message
 } sk_crdt_replica;
 
 // live.c
@@ -136,7 +141,7 @@ void sk_crdt_on_operations(sk_crdt_replica *crdt, sk_crdt_peer *peer, sk_slice o
 void sk_crdt_apply_held(sk_crdt_replica *crdt);
 void sk_crdt_clear_due(sk_crdt_replica *crdt);
 void sk_crdt_flush(sk_crdt_replica *crdt); // the end of a turn
-void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes);
+void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
 
 // sync.c
 void sk_crdt_on_ask(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message);
@@ -172,6 +177,9 @@ static inline void sk_crdt_ignore(sk_crdt_replica *crdt, enum sk_crdt_ignore why
 }
 
 void sk_crdt_send(sk_crdt_replica *crdt, sk_node_id to, const sk_crdt_message *message, uint64_t after);
+// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
+sk_slice sk_crdt_encode(sk_crdt_replica *crdt, const sk_crdt_message *message);
+void sk_crdt_send_encoded(sk_crdt_replica *crdt, sk_node_id to, sk_slice message, uint64_t after);
 void sk_crdt_check(const sk_crdt_replica *crdt);
 // The replica behind the contract's handle, for INFO and tests.
 sk_crdt_replica *sk_crdt_of(sk_replica *replica);

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "protocol/crdt/crdt.h"
 
-void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes)
+void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice bytes, sk_ns within)
 {
     uint8_t *payload = sk_arena_take(&crdt->out->arena, bytes.size + 1);
     payload[0] = (uint8_t)kind;
@@ -11,6 +11,7 @@ void sk_crdt_persist(sk_crdt_replica *crdt, enum sk_crdt_record kind, sk_slice b
     crdt->number++;
     crdt->bytes += bytes.size;
     sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_PERSIST);
+    effect->persist.within = within;
     effect->persist.record = (sk_record){.kind = SK_RECORD_ENTRY,
                                          .number = crdt->number,
                                          .position = crdt->number,
@@ -54,9 +55,11 @@ void sk_crdt_clear_due(sk_crdt_replica *crdt)
 static void send_to_all(sk_crdt_replica *crdt, sk_slice operations)
 {
     sk_crdt_message message = {.kind = SK_CRDT_OPERATIONS, .bytes = operations};
+    sk_slice bytes = {0};
     for (size_t i = 0; i < crdt->peer_count; i++) {
         if (!crdt->peers[i].linked) continue;
-        sk_crdt_send(crdt, crdt->peers[i].id, &message, 0);
+        if (!bytes.size) bytes = sk_crdt_encode(crdt, &message);
+        sk_crdt_send_encoded(crdt, crdt->peers[i].id, bytes, 0);
         crdt->counts.operations_sent++;
     }
 }
@@ -90,17 +93,17 @@ void sk_crdt_flush(sk_crdt_replica *crdt)
 {
     enum { BYTES_KEPT = 64 * 1024 };
     if (crdt->operations.size) {
-        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_buffer_slice(&crdt->operations));
+        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_buffer_slice(&crdt->operations), 0);
         send_operations(crdt);
         sk_buffer_reset(&crdt->operations, BYTES_KEPT);
         sk_crdt_changed(crdt);
     }
+    sk_slice replies = sk_arena_copy(&crdt->out->arena, sk_buffer_slice(&crdt->replies));
     for (size_t i = 0; i < crdt->answer_count; i++) {
         const sk_crdt_answer *answer = &crdt->answers[i];
-        sk_slice reply = sk_slice_make(crdt->replies.data + answer->from, answer->size);
         sk_effect *effect = sk_effects_add(crdt->out, SK_EFFECT_ANSWER);
         effect->answer.request = answer->request;
-        effect->answer.reply = sk_arena_copy(&crdt->out->arena, reply);
+        effect->answer.reply = sk_slice_make(replies.data + answer->from, answer->size);
         effect->answer.after = crdt->number > crdt->durable ? crdt->number : 0;
     }
     crdt->answer_count = 0;
@@ -125,7 +128,7 @@ static void apply(sk_crdt_replica *crdt, sk_crdt_peer *peer, sk_slice operations
     size_t taken;
     int status = crdt->ops->apply(crdt->machine, crdt->wall_ms, operations, &taken);
     if (taken) {
-        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_slice_make(operations.data, taken));
+        sk_crdt_persist(crdt, SK_CRDT_RECORD_OPERATIONS, sk_slice_make(operations.data, taken), SK_CRDT_REPORT_PAUSE);
         sk_crdt_changed(crdt);
     }
     if (status == SK_EPROTOCOL) sk_crdt_ignore(crdt, SK_CRDT_IGNORE_malformed);

@@ -14,7 +14,7 @@ static const uint8_t fields_of[SK_CRDT_KIND_END] = {
     [SK_CRDT_DONE] = HAS_SESSION | HAS_NUMBER | HAS_FLAG | HAS_SEEN | HAS_BASE,
 };
 
-void sk_crdt_message_write(const sk_crdt_message *message, sk_buffer *out)
+void sk_crdt_message_write_head(const sk_crdt_message *message, sk_buffer *out)
 {
     uint8_t fields = fields_of[message->kind];
     SK_ASSERT(fields);
@@ -29,7 +29,12 @@ void sk_crdt_message_write(const sk_crdt_message *message, sk_buffer *out)
     if (fields & HAS_FLAG) sk_write_u8(out, message->flag);
     if (fields & HAS_SEEN) sk_vector_write(&message->seen, out);
     if (fields & HAS_BASE) sk_vector_write(&message->base, out);
-    if (fields & HAS_BYTES) sk_buffer_append_slice(out, message->bytes);
+}
+
+void sk_crdt_message_write(const sk_crdt_message *message, sk_buffer *out)
+{
+    sk_crdt_message_write_head(message, out);
+    if (fields_of[message->kind] & HAS_BYTES) sk_buffer_append_slice(out, message->bytes);
 }
 
 int sk_crdt_message_read(sk_slice bytes, sk_crdt_message *out)

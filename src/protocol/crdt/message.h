@@ -37,6 +37,7 @@ typedef struct sk_crdt_message {
     sk_slice bytes;      // OPERATIONS, CHUNK
 } sk_crdt_message;
 
+void sk_crdt_message_write_head(const sk_crdt_message *message, sk_buffer *out); // all but `bytes`, which come last
 void sk_crdt_message_write(const sk_crdt_message *message, sk_buffer *out);
 int sk_crdt_message_read(sk_slice bytes, sk_crdt_message *out); // 0 or SK_EPROTOCOL; bytes borrowed; deinit in any case
 void sk_crdt_message_deinit(sk_crdt_message *message);

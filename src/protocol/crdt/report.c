@@ -2,13 +2,12 @@
 #include "base/assert.h"
 #include "protocol/crdt/crdt.h"
 
-static const sk_ns report_pause = 200 * SK_MS; // from a change to the report of it
 static const sk_ns repeat_min = SK_S, repeat_max = 8 * SK_S; // between reports to who is not known to have seen the same
 static const sk_ns doubt = 5 * SK_S;
 
 void sk_crdt_changed(sk_crdt_replica *crdt)
 {
-    if (crdt->report_at == SK_NEVER) crdt->report_at = crdt->now + report_pause;
+    if (crdt->report_at == SK_NEVER) crdt->report_at = crdt->now + SK_CRDT_REPORT_PAUSE;
 }
 
 // What is reported must last: others forget what everybody has. So it leaves when all of it is on disk.

@@ -83,7 +83,7 @@ void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_m
         forget_ask(crdt);
         return;
     }
-    sk_crdt_persist(crdt, SK_CRDT_RECORD_CHUNK, message->bytes);
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_CHUNK, message->bytes, 0);
     crdt->counts.chunks_received++;
     crdt->ask.chunks++;
     crdt->ask.until = crdt->now + patience;
@@ -105,7 +105,7 @@ void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const 
     sk_write_u8(record, full);
     sk_vector_write(seen, record);
     sk_vector_write(base, record);
-    sk_crdt_persist(crdt, SK_CRDT_RECORD_JOINED, sk_buffer_slice(record));
+    sk_crdt_persist(crdt, SK_CRDT_RECORD_JOINED, sk_buffer_slice(record), 0);
 }
 
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message)

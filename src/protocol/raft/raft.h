@@ -156,6 +156,7 @@ typedef struct sk_raft_replica {
     uint64_t record_last;
     uint64_t record_durable;
     bool state_dirty;    // to be written yet
+    bool refilled;       // recovered in this life: a REFILL that comes now is late, since only a start loses records
     bool healing;        // no longer recovering once state_record is durable
     uint64_t after_last; // greatest `after` of a message held back
 

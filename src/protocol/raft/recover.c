@@ -145,7 +145,7 @@ uint64_t sk_raft_heal_of(const sk_raft_replica *raft, const sk_raft_peer *peer)
 
 void sk_raft_recovery_told(sk_raft_replica *raft, bool refill, uint64_t heal)
 {
-    if (refill && !raft->recovering) {
+    if (refill && !raft->recovering && !raft->refilled) {
         raft->recovering = true;
         raft->why = "it lost records that it had acknowledged";
         sk_raft_state_changed(raft);
@@ -162,6 +162,7 @@ void sk_raft_recovery_durable(sk_raft_replica *raft)
     if (!raft->healing || raft->record_durable < raft->state_record) return;
     raft->healing = false;
     raft->recovering = false;
+    raft->refilled = true;
     raft->why = NULL;
     if (raft->election_at == SK_NEVER) raft->election_at = raft->now + sk_raft_silence(raft);
 }

@@ -1,0 +1,123 @@
+// DURABILITY group and volatile of crdt and causal spaces: what is answered before the disk has it, and what is not.
+#include "base/alloc.h"
+#include "protocol/causal/message.h"
+#include "test/support/group.h"
+
+enum { WINDOW_MS = 60 };
+
+typedef struct setting {
+    group g;
+    connection one, two; // at nodes 1 and 2
+} setting;
+
+static const char *const protocols[] = {"crdt", "causal"};
+static const char *const durabilities[] = {"ALWAYS", "GROUP MS 60", "VOLATILE"};
+
+// Messages that tell of a life's changes, by who sends them; in crdt spaces that includes every report.
+static enum post count_told(group *g, const letter *l)
+{
+    bool ours = l->frame.kind == SK_FRAME_PROTOCOL && l->frame.space >= SK_SPACE_FIRST_ID;
+    if (ours && (g->seen[0] == 0 || l->frame.payload.data[0] == SK_CAUSAL_BATCHES)) g->seen[l->from]++;
+    return POST_DELIVER;
+}
+
+static setting *open_all(const char *protocol, const char *durability)
+{
+    char line[160];
+    setting *s = sk_alloc_zeroed(sizeof *s);
+    group_prepare(&s->g, 3);
+    s->g.post = count_told;
+    s->g.seen[0] = strcmp(protocol, "causal") == 0;
+    group_open(&s->g);
+    GROUP_UNTIL(&s->g, group_leader(&s->g));
+    group_connect(&s->g, 1, &s->one);
+    GROUP_UNTIL(&s->g, strcmp(group_ask(&s->g, 1, &s->one, "SET ready 1"), "+OK\r\n") == 0);
+    snprintf(line, sizeof line, "SPACE CREATE made PREFIX m/ PROTOCOL %s DURABILITY %s", protocol, durability);
+    assert_string_equal(group_ask(&s->g, 1, &s->one, line), "+OK\r\n");
+    group_connect(&s->g, 2, &s->two);
+    GROUP_UNTIL(&s->g, strcmp(group_ask(&s->g, 2, &s->two, "SET m/ready 1"), "+OK\r\n") == 0);
+    group_run(&s->g, 5 * SK_S); // until all is told
+    return s;
+}
+
+static void close_all(setting *s)
+{
+    group_disconnect(&s->g, 1, &s->one);
+    group_disconnect(&s->g, 2, &s->two);
+    group_close(&s->g);
+    sk_free(s);
+}
+
+static void C02_a_life_is_on_disk_before_anybody_hears_of_it(void **state)
+{
+    for (int at = 0; at < 6; at++) {
+        setting *s = open_all(protocols[at % 2], durabilities[at / 2]);
+        group_disconnect(&s->g, 2, &s->two);
+        group_stop(&s->g, 2);
+        s->g.nodes[2].disk_stopped = true;
+        s->g.seen[2] = 0;
+        group_start(&s->g, 2);
+        group_connect(&s->g, 2, &s->two);
+        group_run(&s->g, 100 * SK_MS);
+        group_send(&s->g, 2, &s->two, "INCR m/n");
+        group_run(&s->g, 400 * SK_MS);
+        assert_int_equal(s->two.output.size, 0);
+        assert_int_equal(s->g.seen[2], 0);
+        assert_string_equal(group_ask(&s->g, 1, &s->one, "GET m/n"), "$-1\r\n");
+        s->g.nodes[2].disk_stopped = false;
+        group_run(&s->g, 100 * SK_MS);
+        assert_true(group_heard(&s->two, ":1\r\n"));
+        assert_true(s->g.seen[2] > 0);
+        // From here on it is as the space says.
+        s->g.nodes[2].disk_stopped = true;
+        sk_buffer_clear(&s->two.output);
+        group_send(&s->g, 2, &s->two, "INCR m/n");
+        group_run(&s->g, 5 * SK_MS);
+        assert_int_equal(group_heard(&s->two, ":2\r\n"), at / 2 > 0);
+        s->g.nodes[2].disk_stopped = false;
+        group_run(&s->g, 100 * SK_MS);
+        close_all(s);
+    }
+}
+
+static size_t answers(const connection *c)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->output.size; i++) count += c->output.data[i] == ':';
+    return count;
+}
+
+// The disk stands still, then takes one batch and stands still again: what is answered and not on disk is never more than one window has.
+static void D11_answers_wait_for_a_disk_that_falls_behind(void **state)
+{
+    for (int at = 0; at < 2; at++) {
+        setting *s = open_all(protocols[at], durabilities[1]);
+        connection c;
+        group_connect(&s->g, 2, &c);
+        for (int round = 0; round < 3; round++) {
+            s->g.nodes[2].disk_stopped = true;
+            sk_buffer_clear(&c.output);
+            for (int i = 0; i < 3 * WINDOW_MS; i++) {
+                group_send(&s->g, 2, &c, "INCR m/n");
+                group_turn(&s->g);
+            }
+            size_t early = answers(&c);
+            assert_true(early >= WINDOW_MS - 5 && early <= WINDOW_MS);
+            s->g.nodes[2].disk_stopped = false;
+            GROUP_UNTIL(&s->g, answers(&c) == 3 * WINDOW_MS);
+            group_run(&s->g, SK_S);
+        }
+        assert_null(memmem(c.output.data, c.output.size, "-", 1));
+        group_disconnect(&s->g, 2, &c);
+        close_all(s);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(C02_a_life_is_on_disk_before_anybody_hears_of_it),
+        cmocka_unit_test(D11_answers_wait_for_a_disk_that_falls_behind),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
