@@ -180,7 +180,7 @@ static void print_energy(const sk_cluster_view *cluster)
 {
     double per_joule = sk_view_per_joule(cluster);
     if (per_joule > 0)
-        printf("since they started: %.0f commands a joule (an estimate: their CPU time at %d W a core)\n", per_joule, SK_WATTS_A_CORE);
+        printf("%.0f commands a joule since they started (estimated: %d W a core in use)\n", per_joule, SK_WATTS_A_CORE);
 }
 
 static void print_table(const sk_cluster_view *cluster)

@@ -111,7 +111,8 @@ static void D06_a_late_refill_changes_nothing(void **state)
     cluster_settle(c);
     c->latency = SK_MS;
     cluster_kill(c, 3);
-    c->nodes[3].disk_count = 0; // all of it, and it does not know
+    member *m = &c->nodes[3];
+    for (size_t i = m->disk_count; i-- > 0;) forget_record(m, i); // all of it, and it does not know
     cluster_start(c, 3, false);
     assert_false(status_of(c, 3).recovering);
     for (int i = 0; i < 1000 && !status_of(c, 3).recovering; i++) cluster_run(c, 10 * SK_MS);

@@ -28,9 +28,11 @@ def page():
 def main():
     before = page()
     with tempfile.TemporaryDirectory(prefix="skein-test.", dir="/var/tmp") as folder:
-        text, raw = part(folder, "failover", "--kills", "1", "--freezes", "1", "--seconds", "3")
-        check(len(raw["killed_ms"]) == 1 and len(raw["frozen_ms"]) == 1 and raw["stalling"]["stalls"] >= 2, raw)
-        check("leader killed (-9), 1 times" in text and "leader changes" in text, text)
+        text, raw = part(folder, "failover", "--kills", "1", "--freezes", "1")
+        check(len(raw["killed_ms"]) == 1 and len(raw["frozen_ms"]) == 1, raw)
+        check("leader killed (-9), 1 times" in text, text)
+        text, raw = part(folder, "failover", "--stall", "--seconds", "3")
+        check(raw["stalling"]["stalls"] >= 2 and "leader changes" in text, raw)
 
         text, raw = part(folder, "flash", "--seconds", "1", "--idle-seconds", "1", "--keys", "1000", "--settings", "--snapshot-entries 5000")
         # A write of its own takes a page, sometimes two; twice that would mean that writes were made which are not counted.
