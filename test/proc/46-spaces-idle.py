@@ -5,9 +5,9 @@ import time
 from harness import check, figure, LONG, memory_kib, Playground, run
 
 SPACES = 200 if LONG else 60
-SECONDS = 30 if LONG else 10
+SECONDS = 30
 KIB_A_SPACE = 3 * 1024 / 200
-WAKEUPS_MORE = 1.0 if LONG else 2.0  # a short look counts a node that came to lead one of them as one that wakes more
+WAKEUPS_MORE = 1.0
 
 
 def switches(pid):
