@@ -33,6 +33,7 @@ enum {
     SK_SPACE_NAME_MAX = 63,
     SK_SPACE_PREFIX_MAX = 255,
     SK_SPACE_OPTIONS_MAX = 8192, // bytes, encoded: a rule (redis/rule.h) and others
+    SK_SPACE_OPTION_WORDS_MAX = 128, // names and values in turn
     SK_SPACES_CREATED_MAX = 254, // and the system and default spaces
     SK_SPACE_NUMBER_MAX = 1000 * 1000,
     SK_SPACE_FIRST_ID = 2,

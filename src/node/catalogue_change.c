@@ -8,8 +8,6 @@
 #include "node/verdict.h"
 #include "redis/command.h"
 
-enum { ARGUMENTS_MAX = 2 * 64 };
-
 // ---- Requests ----
 
 static void write_request(sk_buffer *out, const char *verb, sk_slice body)
@@ -184,14 +182,14 @@ static sk_space_record *change(sk_catalogue *catalogue, const sk_space_record *r
 
 bool sk_catalogue_merge_options(sk_slice old, sk_slice given, sk_buffer *out)
 {
-    sk_slice all[ARGUMENTS_MAX], more[ARGUMENTS_MAX];
-    int count = old.size ? sk_command_decode(old, all, ARGUMENTS_MAX) : 0;
-    int more_count = given.size ? sk_command_decode(given, more, ARGUMENTS_MAX) : 0;
+    sk_slice all[SK_SPACE_OPTION_WORDS_MAX], more[SK_SPACE_OPTION_WORDS_MAX];
+    int count = old.size ? sk_command_decode(old, all, SK_SPACE_OPTION_WORDS_MAX) : 0;
+    int more_count = given.size ? sk_command_decode(given, more, SK_SPACE_OPTION_WORDS_MAX) : 0;
     if (count < 0 || more_count < 0 || more_count % 2) return false;
     for (int i = 0; i < more_count; i += 2) {
         int at = 0;
         while (at < count && !sk_slice_equal(all[at], more[i])) at += 2;
-        if (at == count && count + 2 > ARGUMENTS_MAX) return false;
+        if (at == count && count + 2 > SK_SPACE_OPTION_WORDS_MAX) return false;
         if (at == count) count += 2;
         all[at] = more[i];
         all[at + 1] = more[i + 1];

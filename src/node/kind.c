@@ -44,10 +44,11 @@ static const sk_space_kind raft_kind = {
 
 // ---- crdt ----
 
-enum { OPTION_WORDS_MAX = 128 };
 static const uint64_t drift_max_ms = 500; // of stamps; decides no outcome (clock/hlc.h)
 
 static const char *const mergespace_options[] = {"register", "counter", "conflict", "rule", NULL};
+static const char mergespace_options_help[] = "a crdt or causal space has the options register (lww or mv), counter (pn or g), conflict (last-writer, "
+                                              "merge or custom), rule and memory-max";
 
 static bool take_conflict(enum sk_conflict *out, sk_slice value)
 {
@@ -80,9 +81,9 @@ static bool take_option(sk_mergespace_options *out, sk_slice name, sk_slice valu
 // All of them. False: one is not good, `*name` is its name.
 static bool take_options(sk_mergespace_options *out, sk_slice options, sk_slice *name)
 {
-    sk_slice words[OPTION_WORDS_MAX];
+    sk_slice words[SK_SPACE_OPTION_WORDS_MAX];
     bool good = true;
-    int count = options.size ? sk_command_decode(options, words, OPTION_WORDS_MAX) : 0;
+    int count = options.size ? sk_command_decode(options, words, SK_SPACE_OPTION_WORDS_MAX) : 0;
     for (int i = 0; i + 1 < count; i += 2) {
         if (take_option(out, words[i], words[i + 1])) continue;
         *name = words[i];
@@ -157,8 +158,7 @@ static const sk_space_kind crdt_kind = {
     .set_memory_max = sk_mergespace_set_memory_max,
     .durability_refused = any_durability,
     .options = mergespace_options,
-    .options_help = "a crdt space has the options register (lww or mv), counter (pn or g), conflict (last-writer, merge or custom), rule "
-                    "and memory-max",
+    .options_help = mergespace_options_help,
     .options_ok = mergespace_options_ok,
     .set_options = set_mergespace_options,
     .reads = SK_READS_LOCAL,
@@ -175,8 +175,7 @@ static const sk_space_kind causal_kind = {
     .set_memory_max = sk_mergespace_set_memory_max,
     .durability_refused = any_durability,
     .options = mergespace_options,
-    .options_help = "a causal space has the options register (lww or mv), counter (pn or g), conflict (last-writer, merge or custom), rule "
-                    "and memory-max",
+    .options_help = mergespace_options_help,
     .options_ok = mergespace_options_ok,
     .set_options = set_mergespace_options,
     .reads = SK_READS_SESSION,

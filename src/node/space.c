@@ -169,7 +169,7 @@ static void on_send(sk_space *space, const sk_effect *effect)
     memcpy(held->message, effect->send.message.data, held->size);
 }
 
-// How long a record may stay in memory. Votes, lives and the like go at once: somebody waits for them, and they are few.
+// How long a record may stay in memory. Raft's votes and terms go at once: an election waits for them, and they are few.
 static sk_ns may_wait(const sk_space *space, enum sk_record_kind kind)
 {
     if (sk_space_answers_early(space)) return space->sync_within;

@@ -372,7 +372,7 @@ static void options_are_checked(void **state)
         const char *options, *why;
     } bad[] = {
         {"OPTION conflict best", "-ERR OPTION 'conflict' has no such value: register is lww or mv"},
-        {"OPTION colour red", "-ERR OPTION 'colour': a crdt space has the options register"},
+        {"OPTION colour red", "-ERR OPTION 'colour': a crdt or causal space has the options register"},
         {"OPTION conflict custom", "-ERR OPTION 'conflict': custom needs a rule"},
         {"OPTION rule \"return s[1]\"", "-ERR OPTION 'rule' goes with OPTION conflict custom"},
         {"OPTION conflict merge OPTION rule \"return s[1]\"", "-ERR OPTION 'rule' goes with OPTION conflict custom"},

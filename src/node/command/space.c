@@ -11,13 +11,11 @@
 
 // ---- Arguments ----
 
-enum { OPTION_WORDS_MAX = 128 };
-
 typedef struct arguments {
     sk_space_record record;
     uint32_t what; // of enum sk_alter
     bool prefix, protocol, number;
-    sk_slice options[OPTION_WORDS_MAX]; // names and values in turn
+    sk_slice options[SK_SPACE_OPTION_WORDS_MAX]; // names and values in turn
     size_t option_count;                // of both together
 } arguments;
 
@@ -105,7 +103,7 @@ static bool read_durability(sk_node_call *call, size_t *at, arguments *out)
 static bool read_option(sk_node_call *call, size_t *at, arguments *out)
 {
     for (; *at + 1 < call->argc && !is_keyword(call->argv[*at]); *at += 2) {
-        if (out->option_count == OPTION_WORDS_MAX) {
+        if (out->option_count == SK_SPACE_OPTION_WORDS_MAX) {
             sk_reply_error(&call->reply, "ERR too many options");
             return false;
         }
@@ -174,7 +172,7 @@ static const char *option_name(sk_node_call *call, const sk_space_kind *kind, sk
 // memory-max is every kind's; the others go to the kind. `bytes` gets those as they are kept.
 static bool read_options(sk_node_call *call, const sk_space_kind *kind, arguments *out, sk_buffer *bytes)
 {
-    sk_slice kept[OPTION_WORDS_MAX];
+    sk_slice kept[SK_SPACE_OPTION_WORDS_MAX];
     size_t count = 0;
     for (size_t i = 0; i < out->option_count; i += 2) {
         sk_slice name = out->options[i], value = out->options[i + 1];
