@@ -1,21 +1,28 @@
-// NATS' text protocol. Each connection has an inbox of its own, _INBOX.CONNECTION.SLOT: the subject of a reply says what it is for.
+// NATS' text protocol. Each connection has an inbox of its own, _INBOX.PROCESS.CONNECTION.SLOT: the subject of a reply says what it is for. With
+// the process's number in it, what the load before this one left unanswered comes to nobody.
 #include "bench/peers.h"
+
+#include <unistd.h>
 
 typedef struct nats_state {
     bool connected;
+    uint64_t process;
 } nats_state;
 
 static const char get_subject[] = "PUB $JS.API.DIRECT.GET.KV.kv.";
 
-static char *put_inbox(char *at, const sk_load_link *link)
+static char *put_inbox(char *at, sk_load_link *link)
 {
     at = sk_load_put_text(at, "_INBOX.");
+    at = sk_load_put_number(at, ((const nats_state *)sk_load_state(link))->process, 1);
+    at = sk_load_put_text(at, ".");
     at = sk_load_put_number(at, sk_load_number(link), 1);
     return sk_load_put_text(at, ".");
 }
 
 static void greet(sk_load_link *link, sk_buffer *out)
 {
+    ((nats_state *)sk_load_state(link))->process = (uint64_t)getpid();
     char *start = (char *)sk_buffer_reserve(out, 256), *at = start;
     at = sk_load_put_text(at, "CONNECT {\"verbose\":false,\"pedantic\":false,\"headers\":true,\"no_responders\":true,\"lang\":\"c\","
                               "\"version\":\"1\",\"protocol\":1}\r\nSUB ");

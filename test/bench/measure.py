@@ -63,19 +63,10 @@ def load(addresses, pids=(), wire="resp", **flags):
     if done.returncode not in (0, 1) or not done.stdout:
         raise Failure(f"{' '.join(command)}: exit {done.returncode}: {done.stderr.strip()}")
     result = json.loads(done.stdout)
-    if result["errors"] and wire == "nats" and is_stray(result):
-        say(f"NATS answered {result['errors']} reads more than once: passed over")
-        result["errors"] = 0
     if result["errors"] or result["lost_connections"]:
         raise Failure(f"{' '.join(command)}: {result['errors']} errors (first: {result.get('first_error')}), "
                       f"{result['lost_connections']} connections lost")
     return result
-
-
-def is_stray(result):
-    """A few direct gets of JetStream are answered twice where several replicas may answer."""
-    count = sum(result[kind]["count"] for kind in ("reads", "writes") if kind in result)
-    return result.get("first_error") == "a reply that nobody asked for" and result["errors"] * 1000 < count
 
 
 class Running:
