@@ -58,21 +58,31 @@ static void R20_what_is_held_leaves_with_its_own_record(void **state)
 
 // ---- Damage ----
 
+static void twenty_counted(group *g, connection *c)
+{
+    group_prepare(g, 3);
+    group_open(g);
+    GROUP_UNTIL(g, group_leader(g) == 1);
+    group_connect(g, 1, c);
+    for (int i = 0; i < 20; i++) group_ask(g, 1, c, "INCR n");
+    group_run(g, SK_S);
+}
+
+static void damage_node_2(group *g)
+{
+    group_stop(g, 2);
+    assert_true(sim_disk_flip(g->nodes[2].w.disk, "wal/0000000000000001.log", 1000, 1));
+    group_start(g, 2);
+    assert_true(group_facts(g, 2).status.recovering);
+}
+
 static void D06_who_lost_a_part_of_its_log_has_no_vote(void **state)
 {
     group g;
     connection c;
-    group_prepare(&g, 3);
-    group_open(&g);
-    GROUP_UNTIL(&g, group_leader(&g) == 1);
-    group_connect(&g, 1, &c);
-    for (int i = 0; i < 20; i++) group_ask(&g, 1, &c, "INCR n");
-    group_run(&g, SK_S);
-    group_stop(&g, 2);
+    twenty_counted(&g, &c);
     group_stop(&g, 3);
-    assert_true(sim_disk_flip(g.nodes[2].w.disk, "wal/0000000000000001.log", 1000, 1));
-    group_start(&g, 2);
-    assert_true(group_facts(&g, 2).status.recovering);
+    damage_node_2(&g);
     sk_buffer_clear(&c.output);
     group_send(&g, 1, &c, "INCR n");
     group_run(&g, 5 * SK_S);
@@ -90,16 +100,8 @@ static void D06_a_mark_that_stays_is_taken_away_later(void **state)
 {
     group g;
     connection c;
-    group_prepare(&g, 3);
-    group_open(&g);
-    GROUP_UNTIL(&g, group_leader(&g) == 1);
-    group_connect(&g, 1, &c);
-    for (int i = 0; i < 20; i++) group_ask(&g, 1, &c, "INCR n");
-    group_run(&g, SK_S);
-    group_stop(&g, 2);
-    assert_true(sim_disk_flip(g.nodes[2].w.disk, "wal/0000000000000001.log", 1000, 1));
-    group_start(&g, 2);
-    assert_true(group_facts(&g, 2).status.recovering);
+    twenty_counted(&g, &c);
+    damage_node_2(&g);
     sim_disk_rule(g.nodes[2].w.disk, SIM_DISK_FAIL, 1u << SK_DISK_UNLINK, 1, 3, SK_EIO);
     GROUP_UNTIL(&g, !group_facts(&g, 2).status.recovering);
     group_run(&g, SK_S);
