@@ -113,11 +113,38 @@ static void D11_answers_wait_for_a_disk_that_falls_behind(void **state)
     }
 }
 
+// The disk stands still within the window, and much is written: a quarter of the log's size may wait, no more, for votes are written behind it.
+static void D11_no_more_waits_than_a_part_of_the_log(void **state)
+{
+    enum { SIZE = 60000, FIT = 96 * 1024 * 1024 / 4 / SIZE, WRITES = FIT + 40 };
+    setting *s = open_all("crdt", durabilities[2]);
+    char *line = sk_alloc(SIZE + 16);
+    snprintf(line, 16, "SET m/k ");
+    memset(line + 8, 'x', SIZE);
+    line[8 + SIZE] = '\0';
+    connection c;
+    group_connect(&s->g, 2, &c);
+    s->g.nodes[2].disk_stopped = true;
+    for (int i = 0; i < WRITES; i++) {
+        group_send(&s->g, 2, &c, line);
+        group_turn(&s->g);
+    }
+    size_t early = 0;
+    for (size_t i = 0; i < c.output.size; i++) early += c.output.data[i] == '+';
+    assert_true(early >= FIT - 10 && early <= FIT + 1);
+    s->g.nodes[2].disk_stopped = false;
+    GROUP_UNTIL(&s->g, c.output.size == WRITES * strlen("+OK\r\n"));
+    group_disconnect(&s->g, 2, &c);
+    close_all(s);
+    sk_free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C02_a_life_is_on_disk_before_anybody_hears_of_it),
         cmocka_unit_test(D11_answers_wait_for_a_disk_that_falls_behind),
+        cmocka_unit_test(D11_no_more_waits_than_a_part_of_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
