@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "protocol/lives.h"
+#include "protocol/merger/lives.h"
 #include "test/support/causal_cluster.h"
 
 // ---- Rules 1 and 2 ----
@@ -62,7 +62,7 @@ static void V01_not_before_its_cause_through_a_third(void **state)
         crdt_run(&c, SK_S);
         reads(&c, "get question", "$5\r\nasked\r\n");
         reads(&c, "get answer", "$5\r\ngiven\r\n");
-        assert_int_equal(counts(&c, 2)->asks > 0, slow);
+        assert_int_equal(merger_of(&c, 2)->counts.asks > 0, slow);
         crdt_heal(&c);
         agree(&c);
         crdt_close(&c);
@@ -110,7 +110,7 @@ static void V02_a_lost_message_is_asked_for_and_never_skipped(void **state)
         assert_true(replica_of(&c, 1)->held.count <= SK_CAUSAL_HELD_COUNT);
     }
     assert_int_equal(replica_of(&c, 1)->held.count, SK_CAUSAL_HELD_COUNT);
-    assert_true(counts(&c, 1)->ignored[SK_CAUSAL_IGNORE_held_full] > 0);
+    assert_true(merger_of(&c, 1)->counts.ignored.held_full > 0);
     reads_at(&c, 1, "get n", "$-1\r\n");
     crdt_heal(&c);
     agree(&c);
@@ -161,10 +161,10 @@ static void V02_a_gap_is_asked_for_at_once(void **state)
     submit(&c, 0, "incr n");
     drop_link(&c, 0, 1);
     submit(&c, 0, "incr n");
-    uint64_t reports = counts(&c, 1)->reports_received;
+    uint64_t reports = merger_of(&c, 1)->counts.reports_received;
     for (int i = 0; i < 10; i++) crdt_run(&c, 10 * SK_MS);
     reads_at(&c, 1, "get n", "$1\r\n2\r\n");
-    assert_int_equal(counts(&c, 1)->reports_received, reports);
+    assert_int_equal(merger_of(&c, 1)->counts.reports_received, reports);
     crdt_close(&c);
 }
 
@@ -226,7 +226,7 @@ static void V03_what_is_handed_on_is_on_disk(void **state)
     arrive(&c, 0, 1);
     computer *n = &c.nodes[1];
     uint64_t durable = n->durable;
-    receive(&c, 1, 3, &(sk_causal_message){.kind = SK_CAUSAL_ASK, .session = 1, .seen = *seen_of(&c, 2)});
+    receive(&c, 1, 3, &(sk_merger_message){.kind = SK_CAUSAL_ASK, .session = 1, .seen = *seen_of(&c, 2)});
     bool sent = false;
     for (size_t i = 0; i < n->effects.count; i++) {
         const sk_effect *effect = &n->effects.list[i];
@@ -245,17 +245,17 @@ static void V03_who_has_not_heard_is_waited_for(void **state)
     open_cluster(&c, 3, 3);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
-    uint64_t old = replica_of(&c, 0)->life;
+    uint64_t old = merger_of(&c, 0)->life;
     crdt_crash(&c, &c.nodes[0]);
     crdt_start(&c, &c.nodes[0]);
     crdt_heal(&c);
     for (int heard = 0; heard < 2; heard++) {
         const sk_causal_replica *one = replica_of(&c, 0);
         const sk_causal_peer *peer = &one->peers[0];
-        receive(&c, 0, peer->id,
-                &(sk_causal_message){.kind = SK_CAUSAL_REPORT, .life = peer->life, .heard_life = heard ? one->life : old, .seen = peer->told});
+        receive(&c, 0, peer->core.id,
+                &(sk_merger_message){.kind = SK_CAUSAL_REPORT, .life = peer->core.life, .heard_life = heard ? one->core.life : old, .seen = peer->core.told});
         submit(&c, 0, "incr n");
-        assert_int_equal(counts(&c, 0)->closed, heard);
+        assert_int_equal(merger_of(&c, 0)->counts.closed, heard);
     }
     crdt_heal(&c);
     agree(&c);
@@ -277,7 +277,7 @@ static void V03_the_last_word_of_a_life_is_waited_for(void **state)
     crdt_sync_disk(&c, &c.nodes[1]);
     crdt_start(&c, &c.nodes[0]);
     const sk_causal_replica *one = replica_of(&c, 0);
-    while (one->peers[0].heard_life != one->life || one->peers[1].heard_life != one->life) {
+    while (one->peers[0].heard_life != one->core.life || one->peers[1].heard_life != one->core.life) {
         bool more = crdt_next(&c, c.now + SK_S);
         assert_true(more);
         const sk_ring *link = &c.links[1][0];
@@ -285,7 +285,7 @@ static void V03_the_last_word_of_a_life_is_waited_for(void **state)
     }
     reads_at(&c, 0, "get n", "$1\r\n1\r\n");
     submit(&c, 0, "set k v");
-    assert_int_equal(counts(&c, 0)->closed, 0);
+    assert_int_equal(merger_of(&c, 0)->counts.closed, 0);
     crdt_heal(&c);
     agree(&c);
     reads(&c, "get n", "$1\r\n2\r\n");
@@ -318,7 +318,7 @@ static void V03_the_last_word_of_a_life_is_held(void **state)
     crdt_heal(&c);
     submit(&c, 0, "set over 2");
     crdt_heal(&c);
-    assert_int_equal(counts(&c, 0)->closed, 1);
+    assert_int_equal(merger_of(&c, 0)->counts.closed, 1);
     agree(&c);
     reads(&c, "mget n k over", "*3\r\n$1\r\n1\r\n$1\r\nv\r\n$1\r\n2\r\n");
     crdt_close(&c);
@@ -365,7 +365,7 @@ static void V04_a_backup_from_within_a_retired_life(void **state)
     crdt_heal(&c);
     submit(&c, 0, "set k v");
     crdt_heal(&c);
-    assert_int_equal(counts(&c, 1)->closed, 1);
+    assert_int_equal(merger_of(&c, 1)->counts.closed, 1);
     crdt_crash(&c, &c.nodes[2]);
     crdt_wipe(&c.nodes[2]);
     sk_buffer_append_slice(&c.nodes[2].snapshot, sk_buffer_slice(&backup));
@@ -385,7 +385,7 @@ static void V04_a_life_that_others_know_better(void **state)
 {
     crdt_cluster c;
     open_cluster(&c, 3, 4);
-    uint64_t life = replica_of(&c, 0)->life;
+    uint64_t life = merger_of(&c, 0)->life;
     for (int i = 0; i < 5; i++) submit(&c, 0, "incr n");
     crdt_heal(&c);
     crdt_crash(&c, &c.nodes[0]);
@@ -393,9 +393,9 @@ static void V04_a_life_that_others_know_better(void **state)
     c.nodes[0].boot = 0;
     c.nodes[0].wall_offset_ms = (int64_t)(SK_S / SK_MS) - (int64_t)(c.now / SK_MS);
     crdt_start(&c, &c.nodes[0]);
-    assert_true(replica_of(&c, 0)->life == life);
+    assert_true(merger_of(&c, 0)->life == life);
     crdt_run(&c, SK_S);
-    assert_int_equal(counts(&c, 0)->reborn, 1);
+    assert_int_equal(merger_of(&c, 0)->counts.reborn, 1);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
     agree(&c);
@@ -419,7 +419,7 @@ static void V04_a_damaged_log_and_a_clock_set_back(void **state)
         crdt_start(&c, &c.nodes[0]);
         if (i < 2) crdt_heal(&c);
     }
-    assert_int_equal(counts(&c, 1)->closed, 2);
+    assert_int_equal(merger_of(&c, 1)->counts.closed, 2);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
     agree(&c);
@@ -454,7 +454,7 @@ static void V04_a_life_is_closed_by_a_batch(void **state)
         crdt_heal(&c);
         submit(&c, 0, "incr n");
         crdt_heal(&c);
-        for (size_t i = 0; i < 2; i++) assert_int_equal(counts(&c, i)->closed, 1);
+        for (size_t i = 0; i < 2; i++) assert_int_equal(merger_of(&c, i)->counts.closed, 1);
         agree(&c);
         crdt_cut(&c, 0, 1, true);
         crdt_crash(&c, &c.nodes[writer]);

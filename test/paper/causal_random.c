@@ -40,7 +40,7 @@ static void begin_session(story *s, session *one)
 static bool serves(story *s, const session *one)
 {
     computer *n = &s->c.nodes[one->node];
-    return n->up && !replica_of(&s->c, one->node)->loading && sk_vector_covers(seen_of(&s->c, one->node), &one->token);
+    return n->up && !merger_of(&s->c, one->node)->loading && sk_vector_covers(seen_of(&s->c, one->node), &one->token);
 }
 
 static void event(story *s, const session *one, const char *type, const char *f, const char *key, const char *value)
@@ -98,8 +98,8 @@ static void restart(crdt_cluster *c, computer *n)
     for (size_t i = 0; i < c->count; i++) {
         if (!c->nodes[i].up) continue;
         const sk_causal_replica *other = replica_of(c, i);
-        for (size_t k = 0; k < other->peer_count; k++) {
-            if (other->peers[k].id == n->id) sk_vector_join(&told, &other->peers[k].told);
+        for (size_t k = 0; k < other->core.peer_count; k++) {
+            if (other->peers[k].core.id == n->id) sk_vector_join(&told, &other->peers[k].core.told);
         }
     }
     crdt_start(c, n);
@@ -160,7 +160,7 @@ static void tell_story(story *s, uint64_t seed)
     s->c.limits.log_entries_max = 60;
     size_t window = sk_prng_chance(&s->prng, 1, 2) ? 1500 : 1 << 20;
     s->c.limits.window_bytes_max = window;
-    for (size_t i = 0; i < s->c.count; i++) replica_of(&s->c, i)->limits = s->c.limits;
+    for (size_t i = 0; i < s->c.count; i++) merger_of(&s->c, i)->limits = s->c.limits;
     for (size_t i = 0; i < SESSIONS; i++) begin_session(s, &s->sessions[i]);
     for (int i = 0; i < 500; i++) {
         session *one = &s->sessions[sk_prng_below(&s->prng, SESSIONS)];
@@ -184,11 +184,11 @@ static void random_schedules_are_causal(void **state)
         tell_story(s, seed);
         for (size_t i = 0; i < s->c.count; i++) {
             if (!s->c.nodes[i].up) continue;
-            total->asks += counts(&s->c, i)->asks;
+            total->asks += merger_of(&s->c, i)->counts.asks;
             total->held += counts(&s->c, i)->held;
             total->states += counts(&s->c, i)->state_syncs;
             total->log_syncs += counts(&s->c, i)->log_syncs;
-            total->closed += counts(&s->c, i)->closed;
+            total->closed += merger_of(&s->c, i)->counts.closed;
         }
         sk_verdict verdict = judge(s, &reason);
         if (verdict != SK_VERDICT_HOLDS) {
@@ -198,7 +198,7 @@ static void random_schedules_are_causal(void **state)
         crdt_heal(&s->c);
         for (size_t i = 0; i < s->c.count; i++) {
             bool same = sk_vector_compare(seen_of(&s->c, i), seen_of(&s->c, 0)) == SK_ORDER_EQUAL;
-            if (!same || counts(&s->c, i)->mismatches) print_message("seed %lu\n", seed);
+            if (!same || merger_of(&s->c, i)->counts.mismatches) print_message("seed %lu\n", seed);
         }
         agree(&s->c);
         total->moved += s->moved;

@@ -29,7 +29,7 @@ static void show_the_same(crdt_cluster *c)
 static void agree(crdt_cluster *c)
 {
     show_the_same(c);
-    for (size_t i = 0; i < c->count; i++) assert_int_equal(sk_crdt_of(c->nodes[i].replica)->counts.mismatches, 0);
+    for (size_t i = 0; i < c->count; i++) assert_int_equal(merger_of(c, i)->counts.mismatches, 0);
 }
 
 static void reads(crdt_cluster *c, const char *request, const char *expected)
@@ -77,7 +77,7 @@ static void a_write_waits_for_its_own_disk_alone(void **state)
         if (n->effects.list[i].kind == SK_EFFECT_ANSWER) answer = &n->effects.list[i];
     }
     assert_non_null(answer);
-    assert_int_equal(answer->answer.after, sk_crdt_of(n->replica)->number);
+    assert_int_equal(answer->answer.after, merger_of(&c, 0)->number);
     assert_true(sk_slice_equal(answer->answer.reply, sk_slice_text("+OK\r\n")));
     crdt_close(&c);
 }
@@ -311,7 +311,7 @@ static void C06_back_from_beyond_the_tombstones(void **state)
     submit(&c, 2, "incr n");
     crdt_heal(&c);
     agree(&c);
-    assert_true(counts(&c, 0)->full_walks + counts(&c, 1)->full_walks > 0);
+    assert_true(merger_of(&c, 0)->counts.full_walks + merger_of(&c, 1)->counts.full_walks > 0);
     reads(&c, "dbsize", ":27\r\n");
     reads(&c, "exists k0 k2 k48", ":0\r\n");
     reads(&c, "hmget h f g", "*2\r\n$1\r\nv\r\n$-1\r\n");
@@ -320,10 +320,10 @@ static void C06_back_from_beyond_the_tombstones(void **state)
     crdt_close(&c);
 }
 
-static void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_crdt_message *message)
+static void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_merger_message *message)
 {
     sk_buffer bytes = {0};
-    sk_crdt_message_write(message, &bytes);
+    sk_merger_message_write(&sk_crdt_form, message, &bytes);
     crdt_step(c, &c->nodes[node], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = from, .message = sk_buffer_slice(&bytes)}});
     sk_buffer_deinit(&bytes);
 }
@@ -367,7 +367,7 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_run(&c, SK_S);
     crdt_heal(&c); // it takes differences
     assert_true(counts(&c, 2)->chunks_received > 0);
-    uint64_t life = sk_crdt_of(c.nodes[2].replica)->life;
+    uint64_t life = merger_of(&c, 2)->life;
     crdt_crash(&c, &c.nodes[2]);
     sk_buffer_clear(&c.nodes[2].snapshot);
     c.nodes[2].snapshot_position = 0;
@@ -376,7 +376,7 @@ static void C07_records_without_their_snapshot(void **state)
     crdt_cut(&c, 1, 2, true);
     crdt_start(&c, &c.nodes[2]);
     assert_true(counts(&c, 2)->gaps > 0);
-    assert_true(sk_crdt_of(c.nodes[2].replica)->life > life);
+    assert_true(merger_of(&c, 2)->life > life);
     snapshot_beside_the_log(&c, &c.nodes[2]); // of what is left
     crdt_crash(&c, &c.nodes[2]);
     crdt_start(&c, &c.nodes[2]);
@@ -410,7 +410,7 @@ static void C01_backup_from_before_a_retirement(void **state)
     crdt_crash(&c, &c.nodes[0]);
     crdt_start(&c, &c.nodes[0]);
     crdt_heal(&c);
-    assert_true(counts(&c, 0)->closed > 0);
+    assert_true(merger_of(&c, 0)->counts.closed > 0);
     crdt_crash(&c, &c.nodes[2]);
     crdt_wipe(&c.nodes[2]);
     sk_buffer_append_slice(&c.nodes[2].snapshot, sk_buffer_slice(&backup));
@@ -442,14 +442,14 @@ static void C01_the_last_word_of_a_life(void **state)
     crdt_start(&c, &c.nodes[0]);
     crdt_run(&c, 10 * SK_S);
     assert_string_equal(crdt_read(&c, &c.nodes[2], "get n"), "$1\r\n1\r\n");
-    assert_int_equal(counts(&c, 0)->closed, 0);
+    assert_int_equal(merger_of(&c, 0)->counts.closed, 0);
     crdt_cut(&c, 1, 0, false);
     crdt_run(&c, SK_S);
     assert_string_equal(crdt_read(&c, &c.nodes[0], "get n"), "$1\r\n2\r\n");
     crdt_heal(&c);
     agree(&c);
     reads(&c, "get n", "$1\r\n2\r\n");
-    assert_true(counts(&c, 0)->closed > 0 && counts(&c, 1)->mismatches == 0);
+    assert_true(merger_of(&c, 0)->counts.closed > 0 && merger_of(&c, 1)->counts.mismatches == 0);
     crdt_close(&c);
 }
 
@@ -463,7 +463,7 @@ static void C01_a_walk_is_of_what_is_on_disk(void **state)
     submit(&c, 0, "sadd s a");
     arrive(&c, 0, 1);
     const size_t under_way = c.links[1][2].count;
-    receive(&c, 1, 3, &(sk_crdt_message){.kind = SK_CRDT_ASK, .session = 1000});
+    receive(&c, 1, 3, &(sk_merger_message){.kind = SK_CRDT_ASK, .session = 1000});
     assert_true(c.links[1][2].count == under_way && counts(&c, 1)->chunks_sent > 0);
     crdt_sync_disk(&c, &c.nodes[1]);
     assert_true(c.links[1][2].count > under_way);
@@ -483,8 +483,8 @@ static void C12_a_mark_is_for_who_has_it_all(void **state)
     crdt_cut(&c, 0, 2, true);
     crdt_cut(&c, 0, 2, false);
     sk_crdt_replica *crdt = sk_crdt_of(c.nodes[0].replica);
-    sk_actor life = sk_actor_make(3, crdt->peers[1].life), next = life + 1;
-    sk_crdt_message report = {.kind = SK_CRDT_REPORT, .life = sk_actor_life(next)};
+    sk_actor life = sk_actor_make(3, crdt->peers[1].core.life), next = life + 1;
+    sk_merger_message report = {.kind = SK_CRDT_REPORT, .life = sk_actor_life(next)};
     sk_vector_copy(&report.seen, sk_crdt_seen(crdt));
     uint64_t counter = sk_vector_get(&report.seen, life);
     sk_vector_retire(&report.seen, life);
@@ -533,7 +533,7 @@ static void C07_asked_twice(void **state)
     crdt_open(&c, 3, 3);
     submit(&c, 0, "sadd s a");
     crdt_run(&c, SK_S);
-    sk_crdt_message ask = {.kind = SK_CRDT_ASK, .session = 7, .flag = true};
+    sk_merger_message ask = {.kind = SK_CRDT_ASK, .session = 7, .flag = true};
     for (int i = 0; i < 3; i++) {
         drop_link(&c, 0, 1);
         receive(&c, 0, 2, &ask);
@@ -556,21 +556,21 @@ static void C11_forged_dots(void **state)
     crdt_cut(&c, 0, 2, true);
     const disk_record *own = sk_ring_at(&c.nodes[2].records, c.nodes[2].records.count - 1);
     sk_slice operations = sk_slice_make(own->payload + 1, own->record.payload.size - 1);
-    receive(&c, 0, 2, &(sk_crdt_message){.kind = SK_CRDT_OPERATIONS, .bytes = operations});
-    assert_int_equal(counts(&c, 0)->ignored[SK_CRDT_IGNORE_not_its_own], 1);
+    receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CRDT_OPERATIONS, .bytes = operations});
+    assert_int_equal(counts(&c, 0)->not_its_own, 1);
     assert_true(crdt_digest(&c.nodes[0]) == digest);
     // The end of a walk that claims changes of our present life.
     sk_crdt_replica *replica = sk_crdt_of(c.nodes[0].replica);
     sk_vector claim = {0};
-    sk_vector_raise(&claim, sk_actor_make(1, replica->life), 1000000);
-    replica->ask = (sk_crdt_ask){.peer = &replica->peers[0], .session = 77, .until = SK_NEVER};
-    receive(&c, 0, 2, &(sk_crdt_message){.kind = SK_CRDT_DONE, .session = 77, .number = 1, .seen = claim});
-    assert_int_equal(counts(&c, 0)->ignored[SK_CRDT_IGNORE_malformed], 1);
-    assert_true(sk_vector_get(sk_crdt_seen(replica), sk_actor_make(1, replica->life)) < 1000);
+    sk_vector_raise(&claim, sk_actor_make(1, replica->core.life), 1000000);
+    replica->core.ask = (sk_merger_ask){.peer = &replica->peers[0].core, .session = 77, .until = SK_NEVER};
+    receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CRDT_DONE, .session = 77, .number = 1, .seen = claim});
+    assert_int_equal(merger_of(&c, 0)->counts.ignored.malformed, 1);
+    assert_true(sk_vector_get(sk_crdt_seen(replica), sk_actor_make(1, replica->core.life)) < 1000);
     sk_vector_deinit(&claim);
     // Chunks that nobody asked for, messages cut anywhere and bits turned: nothing happens, or what an honest message does.
-    receive(&c, 0, 2, &(sk_crdt_message){.kind = SK_CRDT_CHUNK, .session = 5, .number = 1, .bytes = sk_slice_text("nonsense")});
-    assert_int_equal(counts(&c, 0)->ignored[SK_CRDT_IGNORE_other_session], 1);
+    receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CRDT_CHUNK, .session = 5, .number = 1, .bytes = sk_slice_text("nonsense")});
+    assert_int_equal(merger_of(&c, 0)->counts.ignored.other_session, 1);
     sk_prng prng;
     sk_prng_init(&prng, 11);
     for (int i = 0; i < 3000; i++) {
@@ -606,7 +606,7 @@ static void C12_restarts_do_not_pile_up(void **state)
     agree(&c);
     for (size_t i = 0; i < 3; i++) {
         const sk_crdt_replica *replica = sk_crdt_of(c.nodes[i].replica);
-        assert_true(sk_crdt_seen(replica)->count <= 6 && replica->ops->base(replica->machine)->count <= 6);
+        assert_true(sk_crdt_seen(replica)->count <= 6 && replica->core.ops->base(replica->core.machine)->count <= 6);
         assert_int_equal(sk_mergespace_facts_of(c.nodes[i].machine).index, 0);
     }
     assert_true(most <= 12);
@@ -665,7 +665,7 @@ static void catching_up_costs_the_difference(void **state)
     crdt_run(&c, 5 * SK_S);
     uint64_t sent = c.bytes[0][2] + c.bytes[1][2] - before;
     agree(&c);
-    assert_int_equal(counts(&c, 0)->full_walks + counts(&c, 1)->full_walks, 0);
+    assert_int_equal(merger_of(&c, 0)->counts.full_walks + merger_of(&c, 1)->counts.full_walks, 0);
     print_message("figure: %d changes to %d registers of %d bytes slept through: %llu bytes sent, %.2f times keys and values\n", changes,
                   KEYS, VALUE, (unsigned long long)sent, (double)sent / (double)wanted);
     assert_true(sent <= 3 * wanted);
@@ -687,11 +687,11 @@ static void an_abandoned_walk_is_closed(void **state)
     crdt_run(&c, 100 * SK_MS);
     const sk_crdt_replica *replica = sk_crdt_of(c.nodes[0].replica);
     c.cut[0][1] = true; // it sends, and hears nothing any more, over a link that looks alive
-    receive(&c, 0, 2, &(sk_crdt_message){.kind = SK_CRDT_ASK, .session = 99, .flag = true});
-    assert_non_null(replica->peers[0].walk);
-    assert_int_equal(replica->peers[0].walk_sent, SK_CRDT_CHUNKS_MAX);
+    receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CRDT_ASK, .session = 99, .flag = true});
+    assert_non_null(replica->peers[0].core.walk);
+    assert_int_equal(replica->peers[0].core.sent, SK_MERGER_PARTS_MAX);
     crdt_run(&c, 30 * SK_S);
-    assert_null(replica->peers[0].walk);
+    assert_null(replica->peers[0].core.walk);
     assert_true(sk_crdt.deadline(c.nodes[0].replica) == SK_NEVER);
     crdt_close(&c);
 }
@@ -730,10 +730,10 @@ static void a_difference_is_found_and_mended(void **state)
     *state_of_2 = other;
     sk_tree *const trees[] = {&state_of_2->keys, &state_of_2->parts, &state_of_2->index, &state_of_2->expiries};
     for (size_t i = 0; i < 4; i++) trees[i]->garbage = &state_of_2->garbage;
-    state_of_2->self = sk_actor_make(2, sk_crdt_of(c.nodes[1].replica)->life);
+    state_of_2->self = sk_actor_make(2, merger_of(&c, 1)->life);
     crdt_heal(&c);
     uint64_t mismatches = 0;
-    for (size_t i = 0; i < 3; i++) mismatches += counts(&c, i)->mismatches;
+    for (size_t i = 0; i < 3; i++) mismatches += merger_of(&c, i)->counts.mismatches;
     assert_true(mismatches > 0);
     for (size_t i = 1; i < 3; i++) assert_true(crdt_digest(&c.nodes[i]) == crdt_digest(&c.nodes[0]));
     reads(&c, "scard s", ":20\r\n");
@@ -810,7 +810,7 @@ static void random_seeds(void **state)
         crdt_heal(&c);
         show_the_same(&c);
         for (size_t i = 0; i < c.count; i++) {
-            asks += counts(&c, i)->asks;
+            asks += merger_of(&c, i)->counts.asks;
             held += counts(&c, i)->operations_held;
         }
         next_lives(&c);

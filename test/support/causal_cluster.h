@@ -41,7 +41,7 @@ static inline void tell_difference(crdt_cluster *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         const sk_vector *seen = seen_of(c, i);
-        fprintf(stderr, "node %zu, life %llx:", i + 1, (unsigned long long)replica_of(c, i)->life);
+        fprintf(stderr, "node %zu, life %llx:", i + 1, (unsigned long long)merger_of(c, i)->life);
         for (size_t k = 0; k < seen->count; k++) {
             fprintf(stderr, " %u/%llx %lld", sk_actor_node(seen->list[k].actor), (unsigned long long)sk_actor_life(seen->list[k].actor),
                     (long long)seen->list[k].counter);
@@ -57,7 +57,7 @@ static inline void agree(crdt_cluster *c)
         sk_mergeable_check(&sk_mergespace_of(c->nodes[i].machine)->state);
         if (sk_vector_compare(seen_of(c, i), seen_of(c, 0)) != SK_ORDER_EQUAL) tell_difference(c);
         if (crdt_digest(&c->nodes[i]) != crdt_digest(&c->nodes[0])) fail_msg("nodes 1 and %u differ", c->nodes[i].id);
-        if (counts(c, i)->mismatches) fail_msg("node %zu had the same vector as another, and another state", i + 1);
+        if (merger_of(c, i)->counts.mismatches) fail_msg("node %zu had the same vector as another, and another state", i + 1);
         assert_int_equal(replica_of(c, i)->held.count, 0);
     }
 }
@@ -96,10 +96,10 @@ static inline void delay(crdt_cluster *c, size_t from, size_t to, sk_ns time)
     for (size_t i = 0; i < c->links[from][to].count; i++) ((flight *)sk_ring_at(&c->links[from][to], i))->at = c->now + time;
 }
 
-static inline void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_causal_message *message)
+static inline void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_merger_message *message)
 {
     sk_buffer bytes = {0};
-    sk_causal_message_write(message, &bytes);
+    sk_merger_message_write(&sk_causal_form, message, &bytes);
     crdt_step(c, &c->nodes[node], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = from, .message = sk_buffer_slice(&bytes)}});
     sk_buffer_deinit(&bytes);
 }

@@ -455,6 +455,12 @@ static inline void crdt_heal(crdt_cluster *c)
     }
 }
 
+// What both protocols' replicas have first.
+static inline sk_merger *merger_of(crdt_cluster *c, size_t node)
+{
+    return (sk_merger *)(void *)c->nodes[node].replica;
+}
+
 static inline uint64_t crdt_digest(const computer *n)
 {
     return n->machine->ops->digest(n->machine);
