@@ -1,12 +1,6 @@
 // Random schedules of a small causal cluster, judged by check/causal.
 //
 // SKEIN_LONG=1: ten times the seeds. SKEIN_SEED, SKEIN_SEEDS: the first one, and how many.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "check/checker.h"
 #include "test/support/causal_cluster.h"
 
@@ -91,43 +85,6 @@ static void move(story *s, session *one)
     s->moved++;
 }
 
-// What a node told others to have is there again.
-static void restart(crdt_cluster *c, computer *n)
-{
-    sk_vector told = {0};
-    for (size_t i = 0; i < c->count; i++) {
-        if (!c->nodes[i].up) continue;
-        const sk_causal_replica *other = replica_of(c, i);
-        for (size_t k = 0; k < other->core.peer_count; k++) {
-            if (other->peers[k].core.id == n->id) sk_vector_join(&told, &other->peers[k].core.told);
-        }
-    }
-    crdt_start(c, n);
-    assert_true(sk_vector_covers(seen_of(c, n->id - 1), &told));
-    sk_vector_deinit(&told);
-}
-
-static void disturb(story *s)
-{
-    crdt_cluster *c = &s->c;
-    computer *n = &c->nodes[sk_prng_below(&s->prng, c->count)];
-    size_t other = sk_prng_below(&s->prng, c->count);
-    switch (sk_prng_below(&s->prng, 6)) {
-    case 0:
-        if (n->up) crdt_crash(c, n);
-        break;
-    case 1:
-        if (!n->up) restart(c, n);
-        break;
-    case 2: crdt_cut(c, n->id - 1, other, true); break;
-    case 3: crdt_cut(c, n->id - 1, other, false); break;
-    case 4:
-        if (n->up) crdt_snapshot(c, n);
-        break;
-    case 5: n->wall_offset_ms = (int64_t)sk_prng_below(&s->prng, 400) - 200; break; // within the drift that is followed
-    }
-}
-
 static sk_verdict judge(story *s, sk_buffer *reason)
 {
     sk_check_history history;
@@ -166,7 +123,7 @@ static void tell_story(story *s, uint64_t seed)
         session *one = &s->sessions[sk_prng_below(&s->prng, SESSIONS)];
         if (sk_prng_chance(&s->prng, 1, 5)) move(s, one);
         else act(s, one);
-        if (sk_prng_chance(&s->prng, 1, 15)) disturb(s);
+        if (sk_prng_chance(&s->prng, 1, 15)) disturb(&s->c, &s->prng, 200); // clocks stay within the drift that is followed
         if (sk_prng_chance(&s->prng, 1, 2)) crdt_run(&s->c, sk_prng_below(&s->prng, 20 * SK_MS));
         if (sk_prng_chance(&s->prng, 1, 40)) crdt_run(&s->c, sk_prng_below(&s->prng, 3 * SK_S));
     }
