@@ -107,7 +107,7 @@ static void V02_the_last_message_is_lost(void **state)
     crdt_cluster c;
     open_cluster(&c, 2, 2);
     crdt_run(&c, SK_S);
-    submit(&c, 0, "set k v");
+    submit_first(&c, 0, "set k v");
     drop_link(&c, 0, 1);
     for (int i = 0; i < 20; i++) crdt_run(&c, 50 * SK_MS);
     reads(&c, "get k", "$1\r\nv\r\n");
@@ -139,7 +139,7 @@ static void V02_a_gap_is_asked_for_at_once(void **state)
     crdt_cluster c;
     open_cluster(&c, 2, 2);
     crdt_heal(&c);
-    submit(&c, 0, "incr n");
+    submit_first(&c, 0, "incr n");
     drop_link(&c, 0, 1);
     submit(&c, 0, "incr n");
     uint64_t reports = merger_of(&c, 1)->counts.reports_received;

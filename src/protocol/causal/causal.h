@@ -26,7 +26,7 @@
 //      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
 //   9  Our own batches are sent at once, behind a life's first, which waits for our disk: a life that was heard of must be known here after a
 //      power cut, or a later one could have a lesser number, and be closed with it (C02). What others made is handed on only from our disk: so
-//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_parts
+//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.    sync.c: send_parts
 // V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
 // recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
