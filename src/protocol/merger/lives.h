@@ -1,6 +1,6 @@
-// What replicas of mergeable machines share: lives of nodes, and the heads of operations.
-#ifndef SK_PROTOCOL_LIVES_H
-#define SK_PROTOCOL_LIVES_H
+// Lives of nodes, and the heads of operations.
+#ifndef SK_PROTOCOL_MERGER_LIVES_H
+#define SK_PROTOCOL_MERGER_LIVES_H
 
 #include "clock/vector.h"
 
@@ -22,5 +22,7 @@ typedef struct sk_operation_head {
     uint64_t first, last;
 } sk_operation_head;
 sk_operation_head sk_operation_head_read(sk_reader *reader); // steps over it; makes the reader bad when malformed
+// Whole operations of our own machine, of which some are left: about so many bytes, or all there are. last: the last one's head.
+sk_slice sk_operations_take(sk_reader *reader, size_t size, sk_operation_head *last);
 
 #endif
