@@ -359,6 +359,95 @@ static void C01_a_walk_is_of_what_is_on_disk(void **state)
     crdt_close(&c);
 }
 
+// C01: a node had sent half of its changes when the link broke, and then its disk went back to a backup. The half is not forgotten with the
+// life that made it.
+static void C01_what_a_backup_left_half_merged(void **state)
+{
+    crdt_cluster c;
+    crdt_open(&c, 3, 15);
+    submit(&c, 0, "sadd s a");
+    crdt_heal(&c);
+    crdt_snapshot(&c, &c.nodes[0]);
+    sk_buffer backup = {0};
+    sk_buffer_append_slice(&backup, sk_buffer_slice(&c.nodes[0].snapshot));
+    uint64_t position = c.nodes[0].snapshot_position;
+    crdt_cut(&c, 0, 1, true);
+    crdt_cut(&c, 0, 2, true);
+    char command[600];
+    memset(command, 'x', sizeof command);
+    command[sizeof command - 1] = '\0';
+    for (int i = 0; i < 1000; i++) {
+        snprintf(command, 14, "set k%07d", i);
+        command[12] = ' ';
+        command[13] = 'x';
+        crdt_submit(&c, &c.nodes[0], command);
+    }
+    crdt_run(&c, SK_S);
+    crdt_cut(&c, 0, 1, false);
+    while (counts(&c, 1)->chunks_received < 3) crdt_next(&c, c.now + SK_S);
+    crdt_sync_disk(&c, &c.nodes[1]);
+    crdt_cut(&c, 0, 1, true);
+    char half[40];
+    snprintf(half, sizeof half, "%s", crdt_read(&c, &c.nodes[1], "dbsize"));
+    int keys = atoi(half + 1);
+    assert_true(keys > 100 && keys < 900);
+    crdt_crash(&c, &c.nodes[0]);
+    crdt_wipe(&c.nodes[0]);
+    sk_buffer_append_slice(&c.nodes[0].snapshot, sk_buffer_slice(&backup));
+    c.nodes[0].snapshot_position = c.nodes[0].durable = position;
+    crdt_start(&c, &c.nodes[0]);
+    crdt_heal(&c);
+    show_the_same(&c);
+    reads(&c, "dbsize", half);
+    assert_true(sk_crdt_of(c.nodes[0].replica)->core.counts.closed > 0);
+    sk_buffer_deinit(&backup);
+    crdt_close(&c);
+}
+
+// C11: lives that no honest node begins. Believed, they would leave their node none to begin, or close another's.
+static void C11_absurd_lives(void **state)
+{
+    const uint64_t last = ((uint64_t)1 << SK_ACTOR_LIFE_BITS) - 1;
+    crdt_cluster c;
+    crdt_open(&c, 3, 16);
+    for (int i = 0; i < 3; i++) submit(&c, (size_t)i, "sadd s %d", i);
+    crdt_heal(&c);
+    sk_crdt_replica *victim = sk_crdt_of(c.nodes[2].replica);
+    uint64_t life = victim->core.life, ignored = victim->core.counts.ignored.malformed;
+    sk_merger_message report = {.kind = SK_CRDT_REPORT, .life = victim->peers[1].core.life, .heard_life = life};
+    sk_vector_copy(&report.seen, sk_crdt_seen(victim));
+    sk_vector_raise(&report.seen, sk_actor_make(3, life), 1000);
+    sk_vector_raise(&report.seen, sk_actor_make(3, last), 1);
+    receive(&c, 2, 2, &report);
+    assert_true(victim->core.life == life && victim->core.counts.ignored.malformed == ignored + 1);
+    // As the end of a walk, which would be on disk.
+    sk_vector_copy(&report.seen, sk_crdt_seen(victim));
+    sk_vector_raise(&report.seen, sk_actor_make(2, report.life), 1000);
+    receive(&c, 2, 2, &report);
+    assert_non_null(victim->core.ask.peer);
+    sk_merger_message done = {.kind = SK_CRDT_DONE, .session = victim->core.session, .number = 1};
+    sk_vector_copy(&done.seen, sk_crdt_seen(victim));
+    sk_vector_raise(&done.seen, sk_actor_make(3, last), 1);
+    receive(&c, 2, 2, &done);
+    assert_int_equal(victim->core.counts.ignored.malformed, ignored + 2);
+    // One that is another node's when it is put beside the sender's number.
+    sk_crdt_replica *other = sk_crdt_of(c.nodes[0].replica);
+    sk_vector_copy(&report.seen, sk_crdt_seen(other));
+    report.life = (uint64_t)1 << SK_ACTOR_LIFE_BITS | last;
+    sk_vector_raise(&report.base, sk_actor_make(3, life), 1);
+    sk_vector_retire(&report.seen, sk_actor_make(3, life));
+    receive(&c, 0, 2, &report);
+    assert_true(sk_vector_get(sk_crdt_seen(other), sk_actor_make(3, life)) != SK_RETIRED);
+    sk_vector_deinit(&report.seen);
+    sk_vector_deinit(&report.base);
+    sk_vector_deinit(&done.seen);
+    crdt_crash(&c, &c.nodes[2]);
+    crdt_start(&c, &c.nodes[2]);
+    crdt_heal(&c);
+    agree(&c);
+    crdt_close(&c);
+}
+
 // C12: that lives are closed is taken over from their node alone, and by who has all that it had of them.
 static void C12_a_mark_is_for_who_has_it_all(void **state)
 {
@@ -657,6 +746,8 @@ int main(void)
         cmocka_unit_test(C01_backup_from_before_a_retirement),
         cmocka_unit_test(C01_the_last_word_of_a_life),
         cmocka_unit_test(C01_a_walk_is_of_what_is_on_disk),
+        cmocka_unit_test(C01_what_a_backup_left_half_merged),
+        cmocka_unit_test(C11_absurd_lives),
         cmocka_unit_test(C12_a_mark_is_for_who_has_it_all),
         cmocka_unit_test(a_lost_report_is_repeated),
         cmocka_unit_test(C11_forged_dots),

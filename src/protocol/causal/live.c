@@ -121,6 +121,8 @@ static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *ba
     sk_actor self = sk_causal_self(causal);
     uint64_t made = sk_vector_get(sk_causal_seen(causal), self);
     bool closes = sk_actor_node(batch->actor) == causal->core.self && batch->closes >= causal->core.life;
+    sk_actor closed = sk_actor_make(sk_actor_node(batch->actor), batch->closes);
+    if (sk_merger_is_absurd(&causal->core, batch->actor) || sk_merger_is_absurd(&causal->core, closed)) return true;
     return (batch->actor == self && batch->last > made) || sk_vector_get(needs, self) > made || closes;
 }
 

@@ -138,6 +138,7 @@ void sk_causal_load_tick(sk_causal_replica *causal)
     causal->core.why = NULL;
     sk_effects_add(causal->core.out, SK_EFFECT_STATUS);
     if (good) {
+        sk_vector_clear(&causal->core.reported); // the state may have changed, and V not: the peer is to compare again
         sk_causal_changed(causal);
         sk_causal_deliver_held(causal);
         sk_causal_settle(causal);

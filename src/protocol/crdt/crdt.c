@@ -33,6 +33,7 @@ static void close_replica(sk_replica *replica)
     for (size_t i = 0; i < crdt->core.peer_count; i++) sk_buffer_deinit(&crdt->peers[i].held);
     sk_free(crdt->peers);
     sk_vector_deinit(&crdt->closed);
+    sk_vector_deinit(&crdt->torn);
     sk_free(crdt);
 }
 

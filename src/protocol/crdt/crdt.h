@@ -22,8 +22,10 @@
 //      numbered by time, so it takes a restored backup and a clock that went back.) What was written before that is lost. report.c: rebirth
 //   7  What all members have reported to have seen is settled (B). A node closes its earlier lives once no member can have more of them than
 //      it, so vectors do not grow with restarts (C12). Who has all that it had of them then takes that over; others ask.   report.c: close_lives
-//   8  A walk is sent from what is on our disk: whoever brings something to somebody has it for good, and rule 7 can know that nobody has
-//      more of a life.                                                                                         sync.c: send_chunks
+//   8  A walk is sent from what is on our disk: whoever brings something to somebody keeps it, unless its disk goes back, and rule 7 can
+//      know that nobody has more of a life.                                                                    sync.c: send_chunks
+//   9  A peer that reports less than it once did has a disk that went back. What half a walk brought here from it, V does not tell: so we tell
+//      it, and it asks, whatever our V is, before it closes anything.                                          report.c: notice_back
 // What a causal replica does in the same way is in merger/merger.h.
 //
 // Invariants (sk_crdt_check): the merger's; held bytes are bounded, and none are of a peer that is not linked.
@@ -38,6 +40,9 @@ enum { SK_CRDT_HELD_MAX = 4 << 20 }; // bytes of operations held behind a gap, o
 typedef struct sk_crdt_peer {
     sk_merger_peer core;  // what it asks for is a walk, always
     bool told_here;       // its report came on this link
+    uint64_t heard_life;  // ours, as it had heard it then
+    bool went_back;       // its disk, and it has not asked us since
+    bool owed;            // it says that ours did: we are to ask it
     sk_buffer held;       // its operations behind a gap
     uint64_t walk_number; // our last record when its walk began
 } sk_crdt_peer;
@@ -58,6 +63,7 @@ typedef struct sk_crdt_replica {
     uint64_t life_again; // the last record that says our life
 
     sk_vector closed; // what we had of our earlier lives when we closed them
+    sk_vector torn;   // what those had told from whom we got half a walk: until it is covered, the state has more than V says
     sk_ns repeat_at, repeat_pause; // of reports to peers that are not known to have seen the same
     sk_crdt_counts counts;
 } sk_crdt_replica;

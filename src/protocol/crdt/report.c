@@ -3,20 +3,28 @@
 
 static const sk_ns repeat_min = SK_S, repeat_max = 8 * SK_S; // between reports to who is not known to have seen the same
 
-static void report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer, uint8_t flags)
+// Is what V tells all that the state has?
+static bool is_exact(const sk_crdt_replica *crdt)
 {
-    bool exact = crdt->core.ask.peer == NULL && crdt->core.operations.size == 0;
-    sk_merger_message message = {
-        .kind = SK_CRDT_REPORT, .flag = (uint8_t)(flags | (exact ? SK_CRDT_EXACT : 0)), .base = crdt->closed};
+    return crdt->core.ask.peer == NULL && crdt->core.operations.size == 0 && sk_vector_covers(sk_crdt_seen(crdt), &crdt->torn);
+}
+
+static void report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer, bool wanted)
+{
+    sk_merger_message message = {.kind = SK_CRDT_REPORT,
+                                 .heard_life = peer->core.life,
+                                 .wanted = wanted,
+                                 .flag = (uint8_t)((is_exact(crdt) ? SK_CRDT_EXACT : 0) | (peer->went_back ? SK_CRDT_BACK : 0)),
+                                 .base = crdt->closed};
     sk_merger_report(&crdt->core, peer->core.id, &message);
-    if (flags & SK_CRDT_ANSWER) return;
+    if (wanted) return;
     crdt->repeat_pause = repeat_min;
     crdt->repeat_at = crdt->core.now + repeat_min;
 }
 
 void sk_crdt_report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
-    report_to(crdt, peer, 0);
+    report_to(crdt, peer, false);
 }
 
 static void report_to_all(sk_crdt_replica *crdt)
@@ -28,7 +36,8 @@ static void report_to_all(sk_crdt_replica *crdt)
 
 static bool is_satisfied(const sk_crdt_replica *crdt, const sk_crdt_peer *peer)
 {
-    return !peer->core.linked || (peer->told_here && sk_vector_compare(&peer->core.told, sk_crdt_seen(crdt)) == SK_ORDER_EQUAL);
+    bool told = peer->told_here && peer->heard_life == crdt->core.life && !peer->went_back;
+    return !peer->core.linked || (told && sk_vector_compare(&peer->core.told, sk_crdt_seen(crdt)) == SK_ORDER_EQUAL);
 }
 
 static bool all_satisfied(const sk_crdt_replica *crdt)
@@ -65,15 +74,16 @@ static sk_actor lives_before(const sk_vector *vector, sk_actor present, sk_vecto
     return last;
 }
 
-// Our lives before this one are over when nobody has more of them than we: so said all, since this process began. Why each closes its own:
-// A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by what C last heard from
-// it. Had C closed the life now, it would never take c from B. But what B told us it told on a link that is newer than our last lives'; what
-// it got of them later it has from a disk (rule 8), whose node says so itself; and what it held behind a gap went with the old link.
+// Our lives before this one are over when nobody has more of them than we: so said all, since they heard of our present one. Why each closes
+// its own: A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by what C last heard
+// from it. Had C closed the life now, it would never take c from B. But what B told us it told on a link that is newer than our last lives';
+// what it got of them later it has from a disk (rule 8), whose node says so itself; and what it held behind a gap went with the old link.
+// When it had heard of our life it also said whether our disk went back (rule 9).
 static bool has_nobody_more(const sk_crdt_replica *crdt, sk_actor self)
 {
     for (size_t k = 0; k < crdt->core.peer_count; k++) {
         const sk_crdt_peer *peer = &crdt->peers[k];
-        if (!peer->core.reported) return false;
+        if (!peer->core.reported || peer->heard_life != crdt->core.life || peer->owed) return false;
         for (size_t i = 0; i < peer->core.told.count; i++) {
             sk_dot told = peer->core.told.list[i];
             if (sk_actor_node(told.actor) == sk_actor_node(self) && !sk_vector_has(sk_crdt_seen(crdt), told)) return false;
@@ -120,20 +130,33 @@ static void adopt(sk_crdt_replica *crdt, const sk_crdt_peer *peer, const sk_vect
 static void rebirth(sk_crdt_replica *crdt, const sk_crdt_peer *peer)
 {
     uint64_t beyond = sk_merger_outlived(&crdt->core, &peer->core);
-    if (beyond) sk_crdt_begin_life(crdt, beyond);
+    if (!beyond) return;
+    sk_crdt_begin_life(crdt, beyond);
+    report_to_all(crdt);
+}
+
+// Rule 9. What we waited for from it may never come.
+static void notice_back(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_vector *tells)
+{
+    if (!peer->core.reported || sk_vector_covers(tells, &peer->core.told)) return;
+    peer->went_back = true;
+    sk_vector_clear(&crdt->torn);
 }
 
 void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_merger_message *message)
 {
+    bool born = peer->core.life != message->life; // it wants to know what we have, as who knows of its new life
+    notice_back(crdt, peer, &message->seen);
     sk_merger_hear(&crdt->core, &peer->core, message);
     peer->told_here = true;
+    peer->heard_life = message->heard_life;
+    peer->owed |= (message->flag & SK_CRDT_BACK) != 0;
     rebirth(crdt, peer);
     adopt(crdt, peer, &message->base);
     sk_crdt_settle(crdt);
     sk_crdt_close_lives(crdt);
-    bool exact = (message->flag & SK_CRDT_EXACT) && crdt->core.ask.peer == NULL && crdt->core.operations.size == 0;
-    sk_merger_compare(&crdt->core, &peer->core, message, exact);
-    if (message->flag & SK_CRDT_ANSWER) sk_crdt_report_to(crdt, peer);
+    sk_merger_compare(&crdt->core, &peer->core, message, (message->flag & SK_CRDT_EXACT) && is_exact(crdt));
+    if (born || message->wanted) sk_crdt_report_to(crdt, peer);
     if (all_satisfied(crdt)) crdt->repeat_at = SK_NEVER;
     sk_crdt_ask_somebody(crdt);
 }
@@ -150,7 +173,7 @@ static void repeat(sk_crdt_replica *crdt)
     crdt->repeat_at = SK_NEVER;
     if (all_satisfied(crdt)) return;
     for (size_t i = 0; i < crdt->core.peer_count; i++) {
-        if (!is_satisfied(crdt, &crdt->peers[i])) report_to(crdt, &crdt->peers[i], SK_CRDT_ANSWER);
+        if (!is_satisfied(crdt, &crdt->peers[i])) report_to(crdt, &crdt->peers[i], true);
     }
     crdt->repeat_pause = crdt->repeat_pause * 2 < repeat_max ? crdt->repeat_pause * 2 : repeat_max;
     crdt->repeat_at = crdt->core.now + crdt->repeat_pause;

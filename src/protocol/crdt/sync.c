@@ -3,8 +3,10 @@
 
 // ---- Asking ----
 
+// When its end has not come: of what came V tells nothing.
 static void forget_ask(sk_crdt_replica *crdt)
 {
+    if (crdt->core.ask.parts) sk_vector_join(&crdt->torn, &crdt->core.ask.peer->told);
     crdt->core.ask = (sk_merger_ask){0};
 }
 
@@ -16,7 +18,7 @@ void sk_crdt_ask_somebody(sk_crdt_replica *crdt)
         if (!peer->core.linked) continue;
         bool mend = sk_merger_may_mend(&crdt->core, &peer->core);
         if (!mend) peer->core.mend = false;
-        if (mend || peer->held.size || sk_merger_is_ahead(&crdt->core, &peer->core)) {
+        if (mend || peer->owed || peer->held.size || sk_merger_is_ahead(&crdt->core, &peer->core)) {
             sk_merger_ask_peer(&crdt->core, &peer->core, SK_CRDT_ASK, mend);
             return;
         }
@@ -56,13 +58,16 @@ void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const 
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_merger_message *message)
 {
     if (!sk_merger_is_asked(&crdt->core, &peer->core, message)) return;
-    forget_ask(crdt);
     if (sk_merger_claims_ours(&crdt->core, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
         crdt->core.counts.ignored.malformed++;
+        forget_ask(crdt);
         return;
     }
+    crdt->core.ask = (sk_merger_ask){0};
+    peer->owed = false;
     crdt->core.ops->join(crdt->core.machine, &message->seen, message->flag ? &message->base : NULL);
     sk_crdt_persist_joined(crdt, &message->seen, &message->base, message->flag);
+    sk_vector_clear(&crdt->core.reported); // the state may have changed, and V not: the peer is to compare again
     sk_merger_changed(&crdt->core);
     sk_crdt_apply_held(crdt);
     sk_crdt_settle(crdt);
@@ -79,7 +84,9 @@ static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
         bool more = crdt->core.ops->walk_next(peer->core.walk, &crdt->core.scratch, SK_MERGER_PART_SIZE);
         sk_merger_send_part(&crdt->core, &peer->core, SK_CRDT_CHUNK, peer->walk_number);
         crdt->counts.chunks_sent++;
-        if (!more) sk_merger_send_end(&crdt->core, &peer->core, SK_CRDT_DONE, peer->walk_number);
+        if (more) continue;
+        sk_merger_send_end(&crdt->core, &peer->core, SK_CRDT_DONE, peer->walk_number);
+        peer->went_back = false;
     }
 }
 

@@ -15,6 +15,7 @@ uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk
     // Not the next number: a life may be lost that had it, its operations being sent before they are on disk. Another start, another boot.
     if ((time_ms << BOOT_BITS | low) <= beyond) time_ms = (beyond >> BOOT_BITS) + 1 + (boot >> BOOT_BITS) % SPREAD;
     uint64_t life = time_ms << BOOT_BITS | low;
+    SK_ASSERT(life >> SK_ACTOR_LIFE_BITS == 0); // from SK_LIFE_HONEST_MAX on there are 2^29 starts left
     return life ? life : 1;
 }
 

@@ -125,6 +125,14 @@ sk_merger_peer *sk_merger_find_peer(const sk_merger *merger, sk_node_id id)
     return NULL;
 }
 
+static bool has_absurd(const sk_merger *merger, const sk_vector *vector, sk_actor sender)
+{
+    for (size_t i = 0; i < vector->count; i++) {
+        if (vector->list[i].actor != sender && sk_merger_is_absurd(merger, vector->list[i].actor)) return true;
+    }
+    return false;
+}
+
 sk_merger_peer *sk_merger_on_receive(sk_merger *merger, const sk_event *event, sk_merger_message *out)
 {
     *out = (sk_merger_message){0};
@@ -135,7 +143,10 @@ sk_merger_peer *sk_merger_on_receive(sk_merger *merger, const sk_event *event, s
         return NULL;
     }
     peer->heard = merger->now;
-    if (sk_merger_message_read(merger->form, event->receive.message, out) == 0) return peer;
+    if (sk_merger_message_read(merger->form, event->receive.message, out) == 0) {
+        sk_actor sender = sk_actor_make(peer->id, out->life); // of a report
+        if (!has_absurd(merger, &out->seen, sender) && !has_absurd(merger, &out->base, sender)) return peer;
+    }
     merger->counts.ignored.malformed++;
     return NULL;
 }

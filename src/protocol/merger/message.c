@@ -47,6 +47,7 @@ int sk_merger_message_read(const sk_merger_form *form, sk_slice bytes, sk_merger
     if (fields & SK_HAS_REPORT) {
         out->wall_ms = sk_read_varint(&reader);
         out->life = sk_read_varint(&reader);
+        if (out->life == 0 || out->life >> SK_ACTOR_LIFE_BITS) reader.bad = true;
         if (fields & SK_HAS_HEARD) {
             out->heard_life = sk_read_varint(&reader);
             out->wanted = read_flags(&reader, 1);
