@@ -167,8 +167,6 @@ void sk_mergeable_join(sk_mergeable *state, const sk_vector *seen, const sk_vect
 // sk_mergeable_collect. What is beyond `seen` is not taken.
 void sk_mergeable_settle(sk_mergeable *state, const sk_vector *stable);
 bool sk_mergeable_collect(sk_mergeable *state, size_t budget); // true: there is more
-// Everybody has seen all that there is of this life of a node and of those before it, and there will be no more.
-void sk_mergeable_retire(sk_mergeable *state, sk_actor actor);
 
 // ---- Walking: what changed since a vector, or everything, as chunks ----
 

@@ -352,16 +352,6 @@ void sk_mergeable_settle(sk_mergeable *state, const sk_vector *stable)
     sk_vector_deinit(&more);
 }
 
-void sk_mergeable_retire(sk_mergeable *state, sk_actor actor)
-{
-    SK_ASSERT(sk_actor_node(actor) != state->node || actor < state->self);
-    sk_vector retired = {0};
-    sk_vector_retire(&retired, actor);
-    sk_vector_join(&state->seen, &retired);
-    sk_mergeable_settle(state, &retired);
-    sk_vector_deinit(&retired);
-}
-
 // What base covers is said twice in a context. That of a key that holds something is left as it is until the key is changed, for writing each
 // key a second time would cost as much as the change did; but nothing more would ever come to a tombstone, or to dead tallies.
 static void settle_key(sk_mergeable *state, sk_slice key)

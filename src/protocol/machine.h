@@ -92,7 +92,6 @@ typedef struct sk_mergeable_ops {
     // All up to `seen` has been merged. base: of a full walk, else NULL.
     void (*join)(sk_machine *machine, const sk_vector *seen, const sk_vector *base);
     void (*settle)(sk_machine *machine, const sk_vector *stable); // nobody needs differences below; collect() forgets in slices
-    void (*retire)(sk_machine *machine, sk_actor actor);          // this life and those before it are over and known to all
 
     // What changed since a vector (NULL, or not beyond base: everything), on the state as of now.
     sk_machine_walk *(*walk_open)(sk_machine *machine, const sk_vector *since);

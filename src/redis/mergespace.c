@@ -254,11 +254,6 @@ static void settle(sk_machine *machine, const sk_vector *stable)
     sk_mergeable_settle(&sk_mergespace_of(machine)->state, stable);
 }
 
-static void retire(sk_machine *machine, sk_actor actor)
-{
-    sk_mergeable_retire(&sk_mergespace_of(machine)->state, actor);
-}
-
 static sk_walk *walk_of(const sk_machine_walk *walk)
 {
     return (sk_walk *)walk;
@@ -305,7 +300,6 @@ const sk_mergeable_ops sk_merge_ops = {
     .base = base,
     .join = join,
     .settle = settle,
-    .retire = retire,
     .walk_open = walk_open,
     .walk_full = walk_full,
     .walk_seen = walk_seen,

@@ -96,17 +96,6 @@ static inline void delay(crdt_cluster *c, size_t from, size_t to, sk_ns time)
     for (size_t i = 0; i < c->links[from][to].count; i++) ((flight *)sk_ring_at(&c->links[from][to], i))->at = c->now + time;
 }
 
-// What is on its way arrives, and nothing else happens: no disk writes, no reports.
-static inline void arrive(crdt_cluster *c, size_t from, size_t to)
-{
-    while (c->links[from][to].count) {
-        flight f = *(flight *)sk_ring_at(&c->links[from][to], 0);
-        sk_ring_pop_front(&c->links[from][to], 1);
-        crdt_step(c, &c->nodes[to], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = f.from, .message = sk_slice_make(f.bytes, f.size)}});
-        sk_free(f.bytes);
-    }
-}
-
 static inline void receive(crdt_cluster *c, size_t node, sk_node_id from, const sk_causal_message *message)
 {
     sk_buffer bytes = {0};

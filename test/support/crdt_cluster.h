@@ -448,4 +448,15 @@ static inline uint64_t crdt_digest(const computer *n)
     return n->machine->ops->digest(n->machine);
 }
 
+// What is on its way arrives, and nothing else happens: no disk writes, no reports.
+static inline void arrive(crdt_cluster *c, size_t from, size_t to)
+{
+    while (c->links[from][to].count) {
+        flight f = *(flight *)sk_ring_at(&c->links[from][to], 0);
+        sk_ring_pop_front(&c->links[from][to], 1);
+        crdt_step(c, &c->nodes[to], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = f.from, .message = sk_slice_make(f.bytes, f.size)}});
+        sk_free(f.bytes);
+    }
+}
+
 #endif

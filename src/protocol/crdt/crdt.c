@@ -35,7 +35,7 @@ static sk_replica *open_replica(const sk_setup *setup)
     crdt->peers = sk_alloc_zeroed(setup->member_count * sizeof *crdt->peers);
     for (size_t i = 0; i < setup->member_count; i++) {
         if (setup->members[i].id == setup->self) continue;
-        crdt->peers[crdt->peer_count++] = (sk_crdt_peer){.id = setup->members[i].id, .doubt_until = SK_NEVER};
+        crdt->peers[crdt->peer_count++] = (sk_crdt_peer){.id = setup->members[i].id};
     }
     return (sk_replica *)(void *)crdt;
 }
@@ -52,6 +52,7 @@ static void close_replica(sk_replica *replica)
     sk_free(crdt->peers);
     sk_free(crdt->answers);
     sk_vector_deinit(&crdt->reported);
+    sk_vector_deinit(&crdt->closed);
     sk_buffer_deinit(&crdt->operations);
     sk_buffer_deinit(&crdt->replies);
     sk_buffer_deinit(&crdt->scratch);

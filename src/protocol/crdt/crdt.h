@@ -20,9 +20,10 @@
 //      walk.                                                                                                    report.c: on_report
 //   6  A peer that knows more of our present life than we do knows one that a lost disk has made us forget: we begin another. (Lives are
 //      numbered by time, so it takes a restored backup and a clock that went back.) What was written before that is lost. report.c: rebirth
-//   7  What all members have reported to have seen is settled (B). A life that all know whole and that is over is retired, so vectors do
-//      not grow with restarts (C12). That a peer has retired it proves nothing of a disk that went back: it is believed only if it first
-//      told, on the same link, the counters that we have.                                               report.c: sk_crdt_settle, retire, adopt
+//   7  What all members have reported to have seen is settled (B). A node closes its earlier lives once no member can have more of them than
+//      it, so vectors do not grow with restarts (C12). Who has all that it had of them then takes that over; others ask.   report.c: close_lives
+//   8  A walk is sent from what is on our disk: whoever brings something to somebody has it for good, and rule 7 can know that nobody has
+//      more of a life.                                                                                         sync.c: send_chunks
 //
 // Invariants (sk_crdt_check): B <= V; held bytes and walks are bounded; nothing is under way with a peer that is not linked.
 #ifndef SK_PROTOCOL_CRDT_CRDT_H
@@ -56,7 +57,6 @@ typedef struct sk_crdt_peer {
     sk_ns round_trip, heard;
     bool reported;     // `told` and the rest are what it said
     bool told_here;    // and on this link
-    sk_ns doubt_until; // it has retired what we have not: so long we wait for the others to say so
     sk_vector told;    // its V, durable there
     uint64_t life;     // its present one
     int64_t ahead_ms;  // its wall time minus ours, when it reported
@@ -67,6 +67,7 @@ typedef struct sk_crdt_peer {
     sk_machine_walk *walk; // NULL: nothing
     uint64_t walk_session; // the last that it asked for; 0: none on this link
     uint64_t walk_sent, walk_acknowledged; // chunks
+    uint64_t walk_number; // our last record when it began
     sk_ns walk_until;  // closed when nothing is acknowledged: it holds on to a state that is past
 } sk_crdt_peer;
 
@@ -87,7 +88,7 @@ typedef struct sk_crdt_counts {
     uint64_t operations_sent, operations_received, operations_held;
     uint64_t asks, chunks_sent, chunks_received, full_walks, given_up;
     uint64_t gaps; // records passed over in recovery, since others before them are missing
-    uint64_t reports_sent, reports_received, mismatches, retired, reborn;
+    uint64_t reports_sent, reports_received, mismatches, closed, reborn;
     uint64_t ignored[SK_CRDT_IGNORE_COUNT];
 } sk_crdt_counts;
 
@@ -126,6 +127,7 @@ typedef struct sk_crdt_replica {
     size_t answer_count, answer_capacity;
 
     sk_vector reported;  // V as we last told it
+    sk_vector closed;    // what we had of our earlier lives when we closed them
     sk_ns report_at;
     sk_ns repeat_at, repeat_pause; // of reports to peers that are not known to have seen the same
     sk_crdt_ask ask;
@@ -164,6 +166,7 @@ void sk_crdt_report_tick(sk_crdt_replica *crdt);
 sk_ns sk_crdt_report_deadline(const sk_crdt_replica *crdt);
 void sk_crdt_changed(sk_crdt_replica *crdt); // V has grown
 void sk_crdt_settle(sk_crdt_replica *crdt);
+void sk_crdt_close_lives(sk_crdt_replica *crdt); // our earlier ones, if they are over
 bool sk_crdt_is_ahead(const sk_crdt_replica *crdt, const sk_crdt_peer *peer); // it has seen something that we have not
 
 static inline const sk_vector *sk_crdt_seen(const sk_crdt_replica *crdt)

@@ -2,7 +2,7 @@
 //
 //   kind         fields                                   from, to
 //   OPERATIONS   operations                               who changed something, to all
-//   REPORT       wall, life, digest, exact, seen          to all
+//   REPORT       wall, life, digest, flag, seen, base    to all
 //   ASK          session, everything, seen                who misses something, to somebody who has it
 //   CHUNK        session, number, chunk                   back
 //   GRANT        session, number                          to the sender: chunks up to there have been merged
@@ -33,7 +33,8 @@ typedef struct sk_crdt_message {
     uint64_t wall_ms, life, digest;
     uint64_t session, number;
     uint8_t flag;        // REPORT: SK_CRDT_EXACT, SK_CRDT_ANSWER; ASK: everything; DONE: full
-    sk_vector seen, base; // owned by whoever read the message
+    sk_vector seen;      // owned, with base, by whoever read the message
+    sk_vector base;      // DONE: of the walk; REPORT: the sender's lives before it closed them
     sk_slice bytes;      // OPERATIONS, CHUNK
 } sk_crdt_message;
 

@@ -3,7 +3,6 @@
 #include "protocol/crdt/crdt.h"
 
 static const sk_ns repeat_min = SK_S, repeat_max = 8 * SK_S; // between reports to who is not known to have seen the same
-static const sk_ns doubt = 5 * SK_S;
 
 void sk_crdt_changed(sk_crdt_replica *crdt)
 {
@@ -19,7 +18,8 @@ static void report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer, uint8_t flags)
                                .life = crdt->life,
                                .digest = crdt->machine->ops->digest(crdt->machine),
                                .flag = (uint8_t)(flags | (exact ? SK_CRDT_EXACT : 0)),
-                               .seen = *sk_crdt_seen(crdt)};
+                               .seen = *sk_crdt_seen(crdt),
+                               .base = crdt->closed};
     sk_crdt_send(crdt, peer->id, &message, crdt->number);
     crdt->counts.reports_sent++;
     if (flags & SK_CRDT_ANSWER) return;
@@ -30,6 +30,13 @@ static void report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer, uint8_t flags)
 void sk_crdt_report_to(sk_crdt_replica *crdt, sk_crdt_peer *peer)
 {
     report_to(crdt, peer, 0);
+}
+
+static void report_to_all(sk_crdt_replica *crdt)
+{
+    for (size_t i = 0; i < crdt->peer_count; i++) {
+        if (crdt->peers[i].linked) sk_crdt_report_to(crdt, &crdt->peers[i]);
+    }
 }
 
 static bool is_satisfied(const sk_crdt_replica *crdt, const sk_crdt_peer *peer)
@@ -60,120 +67,80 @@ void sk_crdt_settle(sk_crdt_replica *crdt)
     }
     if (all && !sk_vector_covers(crdt->ops->base(crdt->machine), &stable)) crdt->ops->settle(crdt->machine, &stable);
     sk_vector_deinit(&stable);
+    const sk_vector *closed = &crdt->closed;
+    if (closed->count && sk_vector_get(crdt->ops->base(crdt->machine), closed->list[closed->count - 1].actor) == SK_RETIRED)
+        sk_vector_clear(&crdt->closed); // all have taken it over
 }
 
-// A peer may have retired a life that we still have counted: for a while we wait for the reports that let us, too. If they do not come our
-// disk may be from before we reported what let it, and only a walk will tell.
 bool sk_crdt_is_ahead(const sk_crdt_replica *crdt, const sk_crdt_peer *peer)
 {
-    if (!peer->reported) return false;
-    for (size_t i = 0; i < peer->told.count; i++) {
-        sk_dot told = peer->told.list[i];
-        uint64_t seen = sk_vector_get(sk_crdt_seen(crdt), told.actor);
-        if (told.counter <= seen) continue;
-        if (told.counter != SK_RETIRED || seen == 0 || crdt->now >= peer->doubt_until) return true;
+    return peer->reported && !sk_vector_covers(sk_crdt_seen(crdt), &peer->told);
+}
+
+// What `vector` says of the node's lives before this one; the last of them that is not retired yet, 0: none.
+static sk_actor lives_before(const sk_vector *vector, sk_actor present, sk_vector *out)
+{
+    sk_actor last = 0;
+    for (size_t i = 0; i < vector->count; i++) {
+        sk_dot life = vector->list[i];
+        if (sk_actor_node(life.actor) != sk_actor_node(present) || life.actor >= present) continue;
+        if (life.counter != SK_RETIRED) last = life.actor;
+        if (life.counter == SK_RETIRED) sk_vector_retire(out, life.actor);
+        else sk_vector_raise(out, life.actor, life.counter);
     }
-    return false;
+    return last;
 }
 
-static uint64_t life_of(const sk_crdt_replica *crdt, uint32_t node)
+// Our lives before this one are over when nobody has more of them than we: so said all, since this process began. Why each closes its own:
+// A sends c to B and is cut off before its disk has it. Back, A knows nothing of c, and neither does C; nor B, by what C last heard from
+// it. Had C closed the life now, it would never take c from B. But what B told us it told on a link that is newer than our last lives'; what
+// it got of them later it has from a disk (rule 8), whose node says so itself; and what it held behind a gap went with the old link.
+static bool has_nobody_more(const sk_crdt_replica *crdt, sk_actor self)
 {
-    if (node == crdt->self) return crdt->life;
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (crdt->peers[i].id == node) return crdt->peers[i].life;
-    }
-    return 0;
-}
-
-// Where the lives of a node begin in a vector.
-static size_t lives_of(const sk_vector *vector, uint32_t node)
-{
-    size_t i = 0;
-    while (i < vector->count && sk_actor_node(vector->list[i].actor) < node) i++;
-    return i;
-}
-
-// Has `told` of the lives of this node up to `last` the same as we have: the same mark, the same counters?
-static bool same_lives(const sk_crdt_replica *crdt, const sk_vector *told, sk_actor last)
-{
-    const sk_vector *seen = sk_crdt_seen(crdt);
-    uint32_t node = sk_actor_node(last);
-    size_t i = lives_of(seen, node), k = lives_of(told, node);
-    for (; i < seen->count && seen->list[i].actor <= last; i++, k++) {
-        if (k == told->count || sk_dot_compare(told->list[k], seen->list[i]) != 0) return false;
-    }
-    return k == told->count || told->list[k].actor > last;
-}
-
-// A life that is over (its node reports a later one) and that all have seen to the same counter, and we have told so. With it all before
-// it are marked as seen, so everybody must have the same of those, too; who has marked more already is no proof (see adopt).
-static bool is_over(const sk_crdt_replica *crdt, sk_dot life)
-{
-    if (life.counter == SK_RETIRED || sk_actor_life(life.actor) >= life_of(crdt, sk_actor_node(life.actor))) return false;
-    if (crdt->peer_count && sk_vector_get(&crdt->reported, life.actor) != life.counter) return false;
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (!crdt->peers[i].reported || !same_lives(crdt, &crdt->peers[i].told, life.actor)) return false;
+    for (size_t k = 0; k < crdt->peer_count; k++) {
+        const sk_crdt_peer *peer = &crdt->peers[k];
+        if (!peer->reported) return false;
+        for (size_t i = 0; i < peer->told.count; i++) {
+            sk_dot told = peer->told.list[i];
+            if (sk_actor_node(told.actor) == sk_actor_node(self) && !sk_vector_has(sk_crdt_seen(crdt), told)) return false;
+        }
     }
     return true;
 }
 
-// Lasts: peers that have retired more than a node remembers cost it a walk over everything.
-static void retire_up_to(sk_crdt_replica *crdt, sk_actor over)
+static void take_mark(sk_crdt_replica *crdt, sk_actor last)
 {
     sk_vector mark = {0};
-    crdt->ops->retire(crdt->machine, over);
-    sk_vector_retire(&mark, over);
-    sk_crdt_persist_joined(crdt, &mark, &mark, true);
+    sk_vector none = {0};
+    sk_vector_retire(&mark, last);
+    crdt->ops->join(crdt->machine, &mark, NULL);
+    sk_crdt_persist_joined(crdt, &mark, &none, false);
     sk_vector_deinit(&mark);
-    crdt->counts.retired++;
     sk_crdt_changed(crdt);
 }
 
-static void retire(sk_crdt_replica *crdt)
+void sk_crdt_close_lives(sk_crdt_replica *crdt)
 {
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (sk_crdt_is_ahead(crdt, &crdt->peers[i])) return; // it may know of a life that we have not heard of
+    sk_actor self = sk_actor_make(crdt->self, crdt->life);
+    sk_vector before = {0};
+    sk_actor last = lives_before(sk_crdt_seen(crdt), self, &before);
+    if (last && has_nobody_more(crdt, self)) {
+        sk_vector_copy(&crdt->closed, &before);
+        take_mark(crdt, last);
+        crdt->counts.closed++;
     }
-    sk_vector seen = {0};
-    sk_vector_copy(&seen, sk_crdt_seen(crdt));
-    sk_actor over = 0;
-    bool stopped = false;
-    for (size_t i = 0; i < seen.count; i++) { // of each node from its first life on, as far as they are over
-        bool next_node = i > 0 && sk_actor_node(seen.list[i - 1].actor) != sk_actor_node(seen.list[i].actor);
-        if (next_node && over) retire_up_to(crdt, over);
-        if (next_node) {
-            over = 0;
-            stopped = false;
-        }
-        if (!stopped && is_over(crdt, seen.list[i])) {
-            over = seen.list[i].actor;
-        } else if (seen.list[i].counter != SK_RETIRED) {
-            stopped = true;
-        }
-    }
-    if (over) retire_up_to(crdt, over);
-    sk_vector_deinit(&seen);
+    sk_vector_deinit(&before);
 }
 
-// A peer retires what all, and so we, have reported to have whole. That we have it still is known only if on this link it first told the
-// very counters that we have: our disk may be from before we reported, a backup even. `said`: what it says now.
-static void adopt(sk_crdt_replica *crdt, const sk_crdt_peer *peer, const sk_vector *said)
+// The peer says what it had of its lives when it closed them. Who has all of that has all there ever will be; anybody else asks.
+static void adopt(sk_crdt_replica *crdt, const sk_crdt_peer *peer, const sk_vector *closed)
 {
-    for (size_t i = 0; i < said->count && peer->told_here; i++) {
-        sk_actor last = said->list[i].actor;
-        if (said->list[i].counter != SK_RETIRED || sk_vector_get(sk_crdt_seen(crdt), last) == SK_RETIRED) continue;
-        bool ours = sk_actor_node(last) == crdt->self && sk_actor_life(last) >= crdt->life;
-        if (!ours && same_lives(crdt, &peer->told, last)) retire_up_to(crdt, last);
-    }
-}
-
-static bool has_retired_more(const sk_crdt_replica *crdt, const sk_crdt_peer *peer)
-{
-    for (size_t i = 0; i < peer->told.count; i++) {
-        sk_dot told = peer->told.list[i];
-        if (told.counter == SK_RETIRED && sk_vector_get(sk_crdt_seen(crdt), told.actor) != SK_RETIRED) return true;
-    }
-    return false;
+    sk_vector before = {0};
+    sk_actor last = lives_before(closed, sk_actor_make(peer->id, peer->life), &before);
+    bool its_own = sk_vector_compare(&before, closed) == SK_ORDER_EQUAL;
+    bool fresh = last && sk_vector_get(sk_crdt_seen(crdt), last) != SK_RETIRED && sk_vector_get(&peer->told, last) == SK_RETIRED;
+    if (its_own && fresh && sk_vector_covers(sk_crdt_seen(crdt), closed)) take_mark(crdt, last);
+    sk_vector_deinit(&before);
 }
 
 static void rebirth(sk_crdt_replica *crdt, const sk_crdt_peer *peer)
@@ -192,16 +159,14 @@ static void rebirth(sk_crdt_replica *crdt, const sk_crdt_peer *peer)
 void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_message *message)
 {
     crdt->counts.reports_received++;
-    adopt(crdt, peer, &message->seen);
     sk_vector_copy(&peer->told, &message->seen);
     peer->reported = peer->told_here = true;
     peer->life = message->life;
     peer->ahead_ms = (int64_t)(message->wall_ms - crdt->wall_ms);
     rebirth(crdt, peer);
+    adopt(crdt, peer, &message->base);
     sk_crdt_settle(crdt);
-    retire(crdt);
-    if (!has_retired_more(crdt, peer)) peer->doubt_until = SK_NEVER;
-    else if (peer->doubt_until == SK_NEVER) peer->doubt_until = crdt->now + doubt;
+    sk_crdt_close_lives(crdt);
     bool equal = sk_vector_compare(&message->seen, sk_crdt_seen(crdt)) == SK_ORDER_EQUAL;
     bool exact = (message->flag & SK_CRDT_EXACT) && crdt->ask.peer == NULL && crdt->operations.size == 0;
     if (equal && exact && message->digest != crdt->machine->ops->digest(crdt->machine)) {
@@ -215,11 +180,7 @@ void sk_crdt_on_report(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_
 
 sk_ns sk_crdt_report_deadline(const sk_crdt_replica *crdt)
 {
-    sk_ns at = crdt->report_at < crdt->repeat_at ? crdt->report_at : crdt->repeat_at;
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (crdt->peers[i].doubt_until < at) at = crdt->peers[i].doubt_until;
-    }
-    return at;
+    return crdt->report_at < crdt->repeat_at ? crdt->report_at : crdt->repeat_at;
 }
 
 // A report may be lost, and no other may ever be due: who is not known to have seen the same is told again, and asked to answer.
@@ -237,21 +198,13 @@ static void repeat(sk_crdt_replica *crdt)
 
 void sk_crdt_report_tick(sk_crdt_replica *crdt)
 {
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (crdt->now < crdt->peers[i].doubt_until) continue;
-        sk_crdt_ask_somebody(crdt);
-        crdt->peers[i].doubt_until = SK_NEVER;
-    }
     repeat(crdt);
     if (crdt->now < crdt->report_at) return;
     crdt->report_at = SK_NEVER;
     if (sk_vector_compare(&crdt->reported, sk_crdt_seen(crdt)) == SK_ORDER_EQUAL) return;
     sk_vector_copy(&crdt->reported, sk_crdt_seen(crdt));
-    for (size_t i = 0; i < crdt->peer_count; i++) {
-        if (crdt->peers[i].linked) sk_crdt_report_to(crdt, &crdt->peers[i]);
-    }
-    if (crdt->peer_count) retire(crdt); // what we have just told
+    report_to_all(crdt);
     if (crdt->peer_count) return;
     sk_crdt_settle(crdt);
-    retire(crdt);
+    sk_crdt_close_lives(crdt);
 }

@@ -121,6 +121,7 @@ void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_me
     sk_crdt_changed(crdt);
     sk_crdt_apply_held(crdt);
     sk_crdt_settle(crdt);
+    sk_crdt_close_lives(crdt);
     sk_crdt_ask_somebody(crdt);
 }
 
@@ -136,7 +137,7 @@ static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
                                  .session = peer->walk_session,
                                  .number = ++peer->walk_sent,
                                  .bytes = sk_buffer_slice(&crdt->scratch)};
-        sk_crdt_send(crdt, peer->id, &chunk, 0);
+        sk_crdt_send(crdt, peer->id, &chunk, peer->walk_number);
         crdt->counts.chunks_sent++;
         if (more) continue;
         sk_crdt_message done = {.kind = SK_CRDT_DONE,
@@ -145,7 +146,7 @@ static void send_chunks(sk_crdt_replica *crdt, sk_crdt_peer *peer)
                                 .flag = crdt->ops->walk_full(peer->walk),
                                 .seen = *crdt->ops->walk_seen(peer->walk),
                                 .base = *crdt->ops->walk_base(peer->walk)};
-        sk_crdt_send(crdt, peer->id, &done, 0);
+        sk_crdt_send(crdt, peer->id, &done, peer->walk_number);
         close_walk(crdt, peer);
     }
 }
@@ -160,6 +161,7 @@ void sk_crdt_on_ask(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_crdt_mes
     close_walk(crdt, peer);
     peer->walk = crdt->ops->walk_open(crdt->machine, message->flag ? NULL : &message->seen);
     peer->walk_session = message->session;
+    peer->walk_number = crdt->number;
     peer->walk_sent = peer->walk_acknowledged = 0;
     crdt->counts.full_walks += crdt->ops->walk_full(peer->walk);
     send_chunks(crdt, peer);
@@ -179,7 +181,6 @@ void sk_crdt_sync_drop(sk_crdt_replica *crdt, sk_crdt_peer *peer)
     close_walk(crdt, peer);
     peer->walk_session = 0; // another process may come back
     peer->told_here = false;
-    peer->doubt_until = SK_NEVER;
     sk_buffer_reset(&peer->held, 0);
     if (crdt->ask.peer != peer) return;
     forget_ask(crdt);
