@@ -452,7 +452,7 @@ static void check_available(sk_clients *clients, size_t index, const sk_answer *
     if (!sk_request_merges(op->kind) || (answer->kind != SK_ANSWER_DOWN && answer->kind != SK_ANSWER_UNKNOWN)) return;
     bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
     // A write waits for its node's disk, and may wait long for a slow one that has much to do.
-    bool disk = answer->kind == SK_ANSWER_UNKNOWN && sim_disk_under_way(computer->platter);
+    bool disk = answer->kind == SK_ANSWER_UNKNOWN && op->disk_busy;
     if (!steady || disk || sk_merging_halted(computer)) return;
     sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
                   index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
@@ -537,6 +537,7 @@ static void note_sights(sk_clients *clients, const sk_connection *connection, bo
         if (after) {
             op->after = op->before ? sight : 0;
             op->wall_max_ms = clients->world->wall_ms_max;
+            op->disk_busy |= sim_disk_under_way(computer->platter) > 0;
             if (alone && !sk_request_reads(op->kind)) sk_world_reach(clients->world, SK_SOMETIMES_ANSWERED_ALONE);
         } else if (!op->before) {
             op->before = sight;

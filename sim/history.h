@@ -78,6 +78,7 @@ typedef struct sk_operation {
     uint32_t amnesia;        // how often the node's disk had lost something before
     sk_ns arrived;           // when `before` was taken
     sk_ns cut;               // when its node ended and had not written it down; 0: it had. What others have comes back to it
+    bool disk_busy;          // its node's disk had something to do when its reply, or a part of it, left
     bool quiet;              // the audit's: all has been healed, and every node has seen the same
     uint64_t wall_max_ms;    // the greatest that any clock had shown when its reply left
     bool doubtful;           // acknowledged, but its node's disk was lost before anybody else had it

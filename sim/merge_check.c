@@ -116,7 +116,7 @@ static bool gains(const act *one, uint32_t cell)
     }
 }
 
-// Does it take away what it has observed? One that answered 0 found nothing to take.
+// Does it take away what it has observed? One that answered 0 found nothing to take (found_nothing).
 static bool removes(const act *one, uint32_t cell)
 {
     bool remove = one->op->kind == SK_OPERATION_MERGE_DEL ||
@@ -140,7 +140,9 @@ static bool surely_gone(const book *book, size_t reader, size_t gain, uint32_t c
 {
     for (size_t i = 0; i < book->count; i++) {
         const act *one = &book->acts[i];
-        if (i == gain || i == reader || !(removes(one, cell) || (by_writes && writes(one, cell)))) continue;
+        // One that found nothing took nothing: whoever had taken it may be lost with its power.
+        bool takes = (removes(one, cell) && !found_nothing(one)) || (by_writes && writes(one, cell));
+        if (i == gain || i == reader || !takes) continue;
         if (related(book, i, gain, SURELY) && related(book, reader, i, COVERS)) return true;
     }
     return false;

@@ -106,7 +106,7 @@ void sk_node_peer_down(sk_node *node, sk_node_id id)
         sk_space *space = node->spaces[i];
         if (space->origin.leader == id) space->origin.leader = 0; // what was on its way may be lost
         sk_transfer_link_down(space, id);
-        sk_space_step(space, (sk_event){.kind = SK_EVENT_LINK, .link = {.peer = id, .up = false}});
+        sk_space_link_down(space, id);
     }
 }
 

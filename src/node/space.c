@@ -466,6 +466,17 @@ void sk_space_durable(sk_space *space, uint64_t sequence)
     sk_answers_release(space);
 }
 
+void sk_space_link_down(sk_space *space, sk_node_id peer)
+{
+    for (size_t left = space->held.count; left; left--) {
+        held_send held = *(held_send *)sk_ring_at(&space->held, 0);
+        sk_ring_pop_front(&space->held, 1);
+        if (held.to == peer) sk_free(held.message);
+        else *(held_send *)sk_ring_push(&space->held) = held;
+    }
+    sk_space_step(space, (sk_event){.kind = SK_EVENT_LINK, .link = {.peer = peer, .up = false}});
+}
+
 void sk_space_set_durability(sk_space *space, enum sk_durability durability, uint32_t group_ms)
 {
     if (space->durability == durability && space->durability_ms == group_ms) return;

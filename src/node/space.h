@@ -109,6 +109,8 @@ void sk_space_close(sk_space *space);
 
 // Feeds one event and carries out what comes of it. `now` is filled in.
 void sk_space_step(sk_space *space, sk_event event);
+// With the link go the messages that wait for the disk: on another one, to another process perhaps, they would be out of place.
+void sk_space_link_down(sk_space *space, sk_node_id peer);
 void sk_space_durable(sk_space *space, uint64_t sequence); // the log: all up to here is on disk
 void sk_space_disk_failed(sk_space *space, int error);
 bool sk_space_is_durable(const sk_space *space, uint64_t number); // all records up to there are on disk

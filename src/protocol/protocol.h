@@ -138,7 +138,7 @@ typedef struct sk_effect {
         struct { // to == self is allowed: it comes back as receive once `after` is durable
             sk_node_id to;
             sk_slice message;
-            uint64_t after;
+            uint64_t after; // should the link end before that, it is not sent
             enum sk_send_class class;
         } send;
         struct { // within: nobody waits for it, so its sync may (0: at once). Who is given an `after` that is not durable ends the wait

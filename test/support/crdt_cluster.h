@@ -209,12 +209,24 @@ static inline void crdt_snapshot(crdt_cluster *c, computer *n)
     crdt_step(c, n, (sk_event){.kind = SK_EVENT_SNAPSHOT_TAKEN, .snapshot = {.position = n->snapshot_position, .ok = true}});
 }
 
+// What waits for the disk goes with its link (protocol.h).
+static inline void drop_held(computer *n, sk_node_id to)
+{
+    for (size_t left = n->held.count; left; left--) {
+        held_message held = *(held_message *)sk_ring_at(&n->held, 0);
+        sk_ring_pop_front(&n->held, 1);
+        if (held.to == to) sk_free(held.bytes);
+        else *(held_message *)sk_ring_push(&n->held) = held;
+    }
+}
+
 static inline void crdt_link(crdt_cluster *c, size_t a, size_t b, bool up)
 {
     computer *pair[2] = {&c->nodes[a], &c->nodes[b]};
     drop_link(c, a, b);
     drop_link(c, b, a);
     for (int i = 0; i < 2; i++) {
+        drop_held(pair[i], pair[!i]->id);
         if (pair[i]->up) crdt_step(c, pair[i], (sk_event){.kind = SK_EVENT_LINK, .link = {.peer = pair[!i]->id, .up = up}});
     }
 }

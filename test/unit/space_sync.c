@@ -1,4 +1,5 @@
-// When what others wrote in a mergeable space is synced: with the report of it, or before for whoever waits. Nothing of one's own waits.
+// When what others wrote in a mergeable space is synced: with the report of it, or before for whoever waits. Nothing of one's own waits. And
+// what becomes of what waits.
 #include "base/alloc.h"
 #include "store/wal.h"
 #include "test/support/group.h"
@@ -95,6 +96,21 @@ static void a_token_does_not_wait(setting *s)
     assert_int_equal(not_synced(s, 2), 0);
 }
 
+// Rule of protocol.h. A chunk that waited while its asker began anew was taken for the answer to its next question (seed 1033366).
+static void no_message_outlives_its_link(setting *s)
+{
+    write_some(s);
+    group_run(&s->g, 250 * SK_MS); // a report is due, and waits for the disk
+    sk_space *space = s->g.nodes[2].w.node->spaces[s->g.nodes[2].w.node->space_count - 1];
+    assert_true(space->held.count >= 2);
+    group_unlink(&s->g, 2, 1);
+    assert_true(space->held.count > 0); // to the third
+    group_unlink(&s->g, 2, 3);
+    assert_int_equal(space->held.count, 0);
+    group_link(&s->g, 2, 1);
+    group_link(&s->g, 2, 3);
+}
+
 static void run(const char *protocol, void (*test)(setting *))
 {
     setting *s = sk_alloc_zeroed(sizeof *s);
@@ -122,12 +138,19 @@ static void tokens_do_not_wait(void **state)
     run("causal", a_token_does_not_wait);
 }
 
+static void C07_what_waits_for_the_disk_goes_with_its_link(void **state)
+{
+    run("crdt DURABILITY volatile", no_message_outlives_its_link);
+    run("causal DURABILITY volatile", no_message_outlives_its_link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_others_wrote_waits_for_the_report),
         cmocka_unit_test(nothing_of_ones_own_waits),
         cmocka_unit_test(tokens_do_not_wait),
+        cmocka_unit_test(C07_what_waits_for_the_disk_goes_with_its_link),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
