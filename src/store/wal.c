@@ -153,6 +153,7 @@ uint64_t sk_wal_append(sk_wal *wal, uint32_t space, const sk_record *record)
     sk_wal_batch *batch = batch_open(wal, record->payload.size + 64);
     size_t offset = batch->bytes.size;
     sk_wal_record_put(&batch->bytes, space, record);
+    wal->waiting += batch->bytes.size - offset;
     batch->records++;
     batch->sequence = sequence;
     switch (record->kind) {
@@ -183,6 +184,11 @@ uint64_t sk_wal_durable(const sk_wal *wal)
     return wal->durable;
 }
 
+bool sk_wal_is_behind(const sk_wal *wal)
+{
+    return wal->waiting > wal->config.size_max / 4;
+}
+
 // ---- Writing ----
 
 static void seal(sk_wal *wal, uint8_t *bytes, uint64_t size, uint32_t records, uint64_t oldest)
@@ -211,6 +217,9 @@ static void write_done(sk_disk_request *request)
     wal->writing = false;
     if (wal->written) batch_give_back(wal, wal->written);
     wal->written = NULL;
+    SK_ASSERT(wal->waiting >= wal->written_bytes);
+    wal->waiting -= wal->written_bytes;
+    wal->written_bytes = 0;
     if (wal->write_error) {
         sk_wal_fail(wal, wal->write_error);
         return;
@@ -286,6 +295,7 @@ static void write_batch(sk_wal *wal, sk_wal_batch *batch, bool rolled)
     sk_list_remove(&batch->link);
     wal->written = batch;
     wal->written_sequence = batch->sequence;
+    wal->written_bytes = batch->bytes.size - SK_WAL_BATCH_HEADER_SIZE;
     uint64_t begin = wal->current->used;
     seal(wal, batch->bytes.data, batch->bytes.size, batch->records, oldest);
     pad(&batch->bytes);

@@ -105,6 +105,8 @@ struct sk_wal {
     int write_error;
     sk_wal_batch *written; // NULL: an empty batch
     uint64_t written_oldest;
+    uint64_t waiting;       // bytes of records that are not on disk
+    uint64_t written_bytes; // of these, in the batch under way
     uint64_t written_sequence;
     sk_buffer carry;
     uint8_t empty[SK_WAL_BATCH_HEADER_SIZE];

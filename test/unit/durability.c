@@ -113,11 +113,54 @@ static void D11_answers_wait_for_a_disk_that_falls_behind(void **state)
     }
 }
 
+// One write, and nothing after it: it is on disk within its window.
+static void D11_what_waits_is_written_in_time(void **state)
+{
+    const sk_ns windows[] = {0, WINDOW_MS * SK_MS, SK_S};
+    for (int at = 1; at < 3; at++) {
+        setting *s = open_all("crdt", durabilities[at]);
+        sk_node *node = s->g.nodes[2].w.node;
+        assert_string_equal(group_ask(&s->g, 2, &s->two, "INCR m/n"), ":1\r\n");
+        assert_true(sk_node_space_facts(node, node->space_count - 1, false).not_synced > 0);
+        group_run(&s->g, windows[at]);
+        assert_int_equal(sk_node_space_facts(node, node->space_count - 1, false).not_synced, 0);
+        close_all(s);
+    }
+}
+
+// The disk stands still within the window, and much is written: a quarter of the log's size may wait, no more, for votes are written behind it.
+static void D11_no_more_waits_than_a_part_of_the_log(void **state)
+{
+    enum { SIZE = 60000, FIT = 96 * 1024 * 1024 / 4 / SIZE, WRITES = FIT + 40 };
+    setting *s = open_all("crdt", durabilities[2]);
+    char *line = sk_alloc(SIZE + 16);
+    snprintf(line, 16, "SET m/k ");
+    memset(line + 8, 'x', SIZE);
+    line[8 + SIZE] = '\0';
+    connection c;
+    group_connect(&s->g, 2, &c);
+    s->g.nodes[2].disk_stopped = true;
+    for (int i = 0; i < WRITES; i++) {
+        group_send(&s->g, 2, &c, line);
+        group_turn(&s->g);
+    }
+    size_t early = 0;
+    for (size_t i = 0; i < c.output.size; i++) early += c.output.data[i] == '+';
+    assert_true(early >= FIT - 10 && early <= FIT + 1);
+    s->g.nodes[2].disk_stopped = false;
+    GROUP_UNTIL(&s->g, c.output.size == WRITES * strlen("+OK\r\n"));
+    group_disconnect(&s->g, 2, &c);
+    close_all(s);
+    sk_free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C02_a_life_is_on_disk_before_anybody_hears_of_it),
         cmocka_unit_test(D11_answers_wait_for_a_disk_that_falls_behind),
+        cmocka_unit_test(D11_what_waits_is_written_in_time),
+        cmocka_unit_test(D11_no_more_waits_than_a_part_of_the_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
