@@ -116,7 +116,7 @@ static void D11_answers_wait_for_a_disk_that_falls_behind(void **state)
 // One write, and nothing after it: it is on disk within its window.
 static void D11_what_waits_is_written_in_time(void **state)
 {
-    const sk_ns windows[] = {0, WINDOW_MS * SK_MS, SK_S};
+    const sk_ns windows[] = {0, WINDOW_MS * SK_MS, 2 * SK_VOLATILE_WRITTEN_MS * SK_MS};
     for (int at = 1; at < 3; at++) {
         setting *s = open_all("crdt", durabilities[at]);
         sk_node *node = s->g.nodes[2].w.node;
