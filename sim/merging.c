@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/alloc.h"
-#include "protocol/causal/causal.h"
 #include "protocol/crdt/crdt.h"
 #include "sim/clients.h"
 #include "sim/computer.h"
@@ -72,24 +71,15 @@ static bool look_at(const sk_computer *computer, look *out)
     const sk_protocol *protocol;
     if (!facts_of(computer, &facts)) return false;
     const sk_replica *replica = sk_node_replica(computer->node, facts.id, &protocol);
-    if (protocol == &sk_crdt) {
-        const sk_crdt_replica *crdt = (const void *)replica;
-        *out = (look){.machine = crdt->machine,
-                      .life = crdt->life,
-                      .chunks = crdt->counts.chunks_received,
-                      .busy = crdt->ask.peer != NULL,
-                      .whole = !crdt->operations.size && !crdt->answer_count,
-                      .number = crdt->number,
-                      .durable = crdt->durable};
-    } else {
-        const sk_causal_replica *causal = (const void *)replica;
-        *out = (look){.machine = causal->machine,
-                      .life = causal->life,
-                      .busy = causal->loading,
-                      .whole = !causal->operations.size && !causal->answer_count && !causal->loading,
-                      .number = causal->number,
-                      .durable = causal->durable};
-    }
+    const sk_merger *merger = (const void *)replica; // both have it first
+    const sk_crdt_replica *crdt = protocol == &sk_crdt ? (const void *)replica : NULL;
+    *out = (look){.machine = merger->machine,
+                  .life = merger->life,
+                  .chunks = crdt ? crdt->counts.chunks_received : 0,
+                  .busy = crdt ? merger->ask.peer != NULL : merger->loading,
+                  .whole = !merger->operations.size && !merger->answer_count && !merger->loading,
+                  .number = merger->number,
+                  .durable = merger->durable};
     return true;
 }
 

@@ -6,7 +6,7 @@
 //                                     +--> query   --> reads
 //                                     +--> fetch, snapshots --> wal, transfer
 //
-// Invariants: applied ascends by one (or jumps at an installed snapshot); held sends ascend in `after`; marks ascend in both
+// Invariants: applied ascends by one (or jumps at an installed snapshot); held sends leave in the order they came, the first of them when its `after` is on disk; marks ascend in both
 // number and sequence.
 //
 // Durability. `always`: what was answered is on disk. `group` and `volatile` (crdt and causal only): an answer leaves at once, and the log is

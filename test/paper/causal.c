@@ -1,30 +1,12 @@
 // The causal protocol's rules (src/protocol/causal/causal.h), and the checklist's lines on causal broadcast by name: V01 to V04.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
-#include "protocol/lives.h"
+#include "protocol/merger/lives.h"
 #include "test/support/causal_cluster.h"
 
 // ---- Rules 1 and 2 ----
 
 static void a_write_waits_for_its_own_disk_alone(void **state)
 {
-    crdt_cluster c;
-    open_cluster(&c, 3, 1);
-    for (size_t i = 0; i < 3; i++) crdt_cut(&c, i, (i + 1) % 3, true);
-    computer *n = &c.nodes[0];
-    submit(&c, 0, "set k v");
-    assert_int_equal(n->answered, 1);
-    const sk_effect *answer = NULL;
-    for (size_t i = 0; i < n->effects.count; i++) {
-        if (n->effects.list[i].kind == SK_EFFECT_ANSWER) answer = &n->effects.list[i];
-    }
-    assert_non_null(answer);
-    assert_int_equal(answer->answer.after, 1);
-    crdt_close(&c);
+    run_a_write_waits_for_its_own_disk_alone(&sk_causal);
 }
 
 // A batch names only what is new to those who have the actor's earlier ones.
@@ -62,7 +44,7 @@ static void V01_not_before_its_cause_through_a_third(void **state)
         crdt_run(&c, SK_S);
         reads(&c, "get question", "$5\r\nasked\r\n");
         reads(&c, "get answer", "$5\r\ngiven\r\n");
-        assert_int_equal(counts(&c, 2)->asks > 0, slow);
+        assert_int_equal(merger_of(&c, 2)->counts.asks > 0, slow);
         crdt_heal(&c);
         agree(&c);
         crdt_close(&c);
@@ -79,8 +61,7 @@ static void V01_a_new_life_needs_what_was_there(void **state)
     submit_first(&c, 1, "set question asked");
     arrive(&c, 1, 0);
     crdt_sync_disk(&c, &c.nodes[0]);
-    crdt_crash(&c, &c.nodes[0]);
-    crdt_start(&c, &c.nodes[0]);
+    restart(&c, 0);
     drop_link(&c, 0, 2);
     submit_first(&c, 0, "set answer given");
     arrive(&c, 0, 2);
@@ -110,7 +91,7 @@ static void V02_a_lost_message_is_asked_for_and_never_skipped(void **state)
         assert_true(replica_of(&c, 1)->held.count <= SK_CAUSAL_HELD_COUNT);
     }
     assert_int_equal(replica_of(&c, 1)->held.count, SK_CAUSAL_HELD_COUNT);
-    assert_true(counts(&c, 1)->ignored[SK_CAUSAL_IGNORE_held_full] > 0);
+    assert_true(merger_of(&c, 1)->counts.ignored.held_full > 0);
     reads_at(&c, 1, "get n", "$-1\r\n");
     crdt_heal(&c);
     agree(&c);
@@ -126,7 +107,7 @@ static void V02_the_last_message_is_lost(void **state)
     crdt_cluster c;
     open_cluster(&c, 2, 2);
     crdt_run(&c, SK_S);
-    submit(&c, 0, "set k v");
+    submit_first(&c, 0, "set k v");
     drop_link(&c, 0, 1);
     for (int i = 0; i < 20; i++) crdt_run(&c, 50 * SK_MS);
     reads(&c, "get k", "$1\r\nv\r\n");
@@ -158,37 +139,19 @@ static void V02_a_gap_is_asked_for_at_once(void **state)
     crdt_cluster c;
     open_cluster(&c, 2, 2);
     crdt_heal(&c);
-    submit(&c, 0, "incr n");
+    submit_first(&c, 0, "incr n");
     drop_link(&c, 0, 1);
     submit(&c, 0, "incr n");
-    uint64_t reports = counts(&c, 1)->reports_received;
+    uint64_t reports = merger_of(&c, 1)->counts.reports_received;
     for (int i = 0; i < 10; i++) crdt_run(&c, 10 * SK_MS);
     reads_at(&c, 1, "get n", "$1\r\n2\r\n");
-    assert_int_equal(counts(&c, 1)->reports_received, reports);
+    assert_int_equal(merger_of(&c, 1)->counts.reports_received, reports);
     crdt_close(&c);
 }
 
 static void V03_the_sender_dies_half_way(void **state)
 {
-    for (int lost = 0; lost < 4; lost++) {
-        for (int changes = 1; changes < 4; changes++) {
-            crdt_cluster c;
-            open_cluster(&c, 4, (uint64_t)lost);
-            submit_first(&c, 0, "set born 1");
-            crdt_run(&c, SK_S);
-            for (int i = 0; i < changes; i++) submit(&c, 0, "incr k");
-            for (int i = 0; i < lost; i++) drop_link(&c, 0, (size_t)i + 1);
-            crdt_run(&c, lost < 3 ? 10 * SK_MS : 0);
-            crdt_crash(&c, &c.nodes[0]);
-            crdt_run(&c, 10 * SK_S);
-            char expected[32];
-            snprintf(expected, sizeof expected, "$1\r\n%d\r\n", changes);
-            for (size_t i = 1; i < 4; i++) reads_at(&c, i, "get k", lost < 3 ? expected : "$-1\r\n");
-            crdt_heal(&c);
-            agree(&c);
-            crdt_close(&c);
-        }
-    }
+    run_the_sender_dies_half_way(&sk_causal);
 }
 
 // The sender's last batch came to one node only, and not to its own disk. That node is away while the others learn that the life is
@@ -202,8 +165,7 @@ static void V03_the_last_word_of_a_life(void **state)
     submit(&c, 0, "incr k");
     drop_link(&c, 0, 2);
     arrive(&c, 0, 1);
-    crdt_cut(&c, 1, 0, true);
-    crdt_cut(&c, 1, 2, true);
+    cut_off(&c, 1, true);
     crdt_crash(&c, &c.nodes[0]);
     crdt_run(&c, SK_S);
     crdt_start(&c, &c.nodes[0]);
@@ -226,7 +188,7 @@ static void V03_what_is_handed_on_is_on_disk(void **state)
     arrive(&c, 0, 1);
     computer *n = &c.nodes[1];
     uint64_t durable = n->durable;
-    receive(&c, 1, 3, &(sk_causal_message){.kind = SK_CAUSAL_ASK, .session = 1, .seen = *seen_of(&c, 2)});
+    receive(&c, 1, 3, &(sk_merger_message){.kind = SK_CAUSAL_ASK, .session = 1, .seen = *seen_of(&c, 2)});
     bool sent = false;
     for (size_t i = 0; i < n->effects.count; i++) {
         const sk_effect *effect = &n->effects.list[i];
@@ -245,17 +207,16 @@ static void V03_who_has_not_heard_is_waited_for(void **state)
     open_cluster(&c, 3, 3);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
-    uint64_t old = replica_of(&c, 0)->life;
-    crdt_crash(&c, &c.nodes[0]);
-    crdt_start(&c, &c.nodes[0]);
+    uint64_t old = merger_of(&c, 0)->life;
+    restart(&c, 0);
     crdt_heal(&c);
     for (int heard = 0; heard < 2; heard++) {
         const sk_causal_replica *one = replica_of(&c, 0);
         const sk_causal_peer *peer = &one->peers[0];
-        receive(&c, 0, peer->id,
-                &(sk_causal_message){.kind = SK_CAUSAL_REPORT, .life = peer->life, .heard_life = heard ? one->life : old, .seen = peer->told});
+        receive(&c, 0, peer->core.id,
+                &(sk_merger_message){.kind = SK_CAUSAL_REPORT, .life = peer->core.life, .heard_life = heard ? one->core.life : old, .seen = peer->core.told});
         submit(&c, 0, "incr n");
-        assert_int_equal(counts(&c, 0)->closed, heard);
+        assert_int_equal(merger_of(&c, 0)->counts.closed, heard);
     }
     crdt_heal(&c);
     agree(&c);
@@ -277,7 +238,7 @@ static void V03_the_last_word_of_a_life_is_waited_for(void **state)
     crdt_sync_disk(&c, &c.nodes[1]);
     crdt_start(&c, &c.nodes[0]);
     const sk_causal_replica *one = replica_of(&c, 0);
-    while (one->peers[0].heard_life != one->life || one->peers[1].heard_life != one->life) {
+    while (one->peers[0].heard_life != one->core.life || one->peers[1].heard_life != one->core.life) {
         bool more = crdt_next(&c, c.now + SK_S);
         assert_true(more);
         const sk_ring *link = &c.links[1][0];
@@ -285,7 +246,7 @@ static void V03_the_last_word_of_a_life_is_waited_for(void **state)
     }
     reads_at(&c, 0, "get n", "$1\r\n1\r\n");
     submit(&c, 0, "set k v");
-    assert_int_equal(counts(&c, 0)->closed, 0);
+    assert_int_equal(merger_of(&c, 0)->counts.closed, 0);
     crdt_heal(&c);
     agree(&c);
     reads(&c, "get n", "$1\r\n2\r\n");
@@ -308,8 +269,7 @@ static void V03_the_last_word_of_a_life_is_held(void **state)
     drop_link(&c, 0, 1);
     arrive(&c, 0, 2);
     assert_int_equal(replica_of(&c, 2)->held.count, 1);
-    crdt_crash(&c, &c.nodes[0]);
-    crdt_start(&c, &c.nodes[0]);
+    restart(&c, 0);
     while (sk_vector_compare(seen_of(&c, 0), seen_of(&c, 2)) != SK_ORDER_EQUAL) { // node 3 gets what it lacked
         bool more = crdt_next(&c, c.now + 100 * SK_MS);
         assert_true(more && sk_vector_covers(seen_of(&c, 0), seen_of(&c, 2)));
@@ -318,7 +278,7 @@ static void V03_the_last_word_of_a_life_is_held(void **state)
     crdt_heal(&c);
     submit(&c, 0, "set over 2");
     crdt_heal(&c);
-    assert_int_equal(counts(&c, 0)->closed, 1);
+    assert_int_equal(merger_of(&c, 0)->counts.closed, 1);
     agree(&c);
     reads(&c, "mget n k over", "*3\r\n$1\r\n1\r\n$1\r\nv\r\n$1\r\n2\r\n");
     crdt_close(&c);
@@ -334,7 +294,7 @@ static void V04_a_restart_from_nothing(void **state)
     crdt_crash(&c, &c.nodes[0]);
     crdt_wipe(&c.nodes[0]);
     c.nodes[0].boot = 0;
-    for (size_t i = 1; i < 3; i++) crdt_cut(&c, 0, i, true);
+    cut_off(&c, 0, true);
     crdt_start(&c, &c.nodes[0]);
     submit(&c, 0, "sadd s again");
     submit(&c, 0, "incr n");
@@ -346,38 +306,9 @@ static void V04_a_restart_from_nothing(void **state)
     crdt_close(&c);
 }
 
-// A backup from within a life that all others have retired since: its node must not believe that it has all of it.
 static void V04_a_backup_from_within_a_retired_life(void **state)
 {
-    crdt_cluster c;
-    open_cluster(&c, 3, 4);
-    for (int i = 0; i < 10; i++) submit(&c, 0, "incr n");
-    crdt_heal(&c);
-    crdt_snapshot(&c, &c.nodes[2]);
-    sk_buffer backup = {0};
-    sk_buffer_append_slice(&backup, sk_buffer_slice(&c.nodes[2].snapshot));
-    uint64_t position = c.nodes[2].snapshot_position;
-    for (int i = 0; i < 10; i++) submit(&c, 0, "incr n");
-    submit(&c, 0, "set k v");
-    crdt_heal(&c);
-    crdt_crash(&c, &c.nodes[0]);
-    crdt_start(&c, &c.nodes[0]);
-    crdt_heal(&c);
-    submit(&c, 0, "set k v");
-    crdt_heal(&c);
-    assert_int_equal(counts(&c, 1)->closed, 1);
-    crdt_crash(&c, &c.nodes[2]);
-    crdt_wipe(&c.nodes[2]);
-    sk_buffer_append_slice(&c.nodes[2].snapshot, sk_buffer_slice(&backup));
-    c.nodes[2].snapshot_position = c.nodes[2].durable = position;
-    crdt_start(&c, &c.nodes[2]);
-    submit(&c, 2, "incr n");
-    crdt_heal(&c);
-    agree(&c);
-    reads(&c, "get n", "$2\r\n21\r\n");
-    reads(&c, "get k", "$1\r\nv\r\n");
-    sk_buffer_deinit(&backup);
-    crdt_close(&c);
+    run_a_backup_from_within_a_life_that_is_over(&sk_causal);
 }
 
 // A backup, a clock set back and a boot number that begins again make the same life: others know more of it than its node does.
@@ -385,7 +316,7 @@ static void V04_a_life_that_others_know_better(void **state)
 {
     crdt_cluster c;
     open_cluster(&c, 3, 4);
-    uint64_t life = replica_of(&c, 0)->life;
+    uint64_t life = merger_of(&c, 0)->life;
     for (int i = 0; i < 5; i++) submit(&c, 0, "incr n");
     crdt_heal(&c);
     crdt_crash(&c, &c.nodes[0]);
@@ -393,9 +324,9 @@ static void V04_a_life_that_others_know_better(void **state)
     c.nodes[0].boot = 0;
     c.nodes[0].wall_offset_ms = (int64_t)(SK_S / SK_MS) - (int64_t)(c.now / SK_MS);
     crdt_start(&c, &c.nodes[0]);
-    assert_true(replica_of(&c, 0)->life == life);
+    assert_true(merger_of(&c, 0)->life == life);
     crdt_run(&c, SK_S);
-    assert_int_equal(counts(&c, 0)->reborn, 1);
+    assert_int_equal(merger_of(&c, 0)->counts.reborn, 1);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
     agree(&c);
@@ -419,7 +350,7 @@ static void V04_a_damaged_log_and_a_clock_set_back(void **state)
         crdt_start(&c, &c.nodes[0]);
         if (i < 2) crdt_heal(&c);
     }
-    assert_int_equal(counts(&c, 1)->closed, 2);
+    assert_int_equal(merger_of(&c, 1)->counts.closed, 2);
     submit(&c, 0, "incr n");
     crdt_heal(&c);
     agree(&c);
@@ -449,21 +380,18 @@ static void V04_a_life_is_closed_by_a_batch(void **state)
         open_cluster(&c, 2, 4);
         submit(&c, 0, "incr n");
         crdt_heal(&c);
-        crdt_crash(&c, &c.nodes[0]);
-        crdt_start(&c, &c.nodes[0]);
+        restart(&c, 0);
         crdt_heal(&c);
         submit(&c, 0, "incr n");
         crdt_heal(&c);
-        for (size_t i = 0; i < 2; i++) assert_int_equal(counts(&c, i)->closed, 1);
+        for (size_t i = 0; i < 2; i++) assert_int_equal(merger_of(&c, i)->counts.closed, 1);
         agree(&c);
         crdt_cut(&c, 0, 1, true);
-        crdt_crash(&c, &c.nodes[writer]);
-        crdt_start(&c, &c.nodes[writer]);
+        restart(&c, writer);
         submit(&c, writer, "incr n"); // the first of its life: it needs all that is there
         crdt_sync_disk(&c, &c.nodes[writer]);
         sk_vector_copy(&before, seen_of(&c, writer));
-        crdt_crash(&c, &c.nodes[writer]);
-        crdt_start(&c, &c.nodes[writer]);
+        restart(&c, writer);
         assert_int_equal(sk_vector_compare(seen_of(&c, writer), &before), SK_ORDER_EQUAL);
         reads_at(&c, writer, "get n", "$1\r\n3\r\n");
         crdt_heal(&c);

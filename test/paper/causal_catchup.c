@@ -1,11 +1,5 @@
 // The causal protocol's catching up by log and state, its bounds, and what is not honest: the checklist's lines by name from V05 on. Those before
 // are in causal.c.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "test/support/causal_cluster.h"
 
 // Members are the founders: nobody else is heard, and no vector waits for one.
@@ -19,8 +13,8 @@ static void V05_strangers_are_not_heard(void **state)
     const sk_causal_entry *entry = NULL;
     submit(&c, 1, "set k other");
     entry = sk_ring_at(&replica_of(&c, 1)->log, replica_of(&c, 1)->log.count - 1);
-    receive(&c, 0, 9, &(sk_causal_message){.kind = SK_CAUSAL_BATCHES, .bytes = sk_slice_make(entry->bytes, entry->size)});
-    assert_int_equal(counts(&c, 0)->ignored[SK_CAUSAL_IGNORE_not_a_member], 1);
+    receive(&c, 0, 9, &(sk_merger_message){.kind = SK_CAUSAL_BATCHES, .bytes = sk_slice_make(entry->bytes, entry->size)});
+    assert_int_equal(merger_of(&c, 0)->counts.ignored.not_a_member, 1);
     assert_true(crdt_digest(&c.nodes[0]) == digest);
     crdt_close(&c);
 }
@@ -31,7 +25,7 @@ static void V05_a_state_begins_the_log_anew(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 5);
     crdt_heal(&c);
-    replica_of(&c, 0)->limits.window_bytes_max = 1000;
+    merger_of(&c, 0)->limits.window_bytes_max = 1000;
     for (size_t i = 0; i < 3; i++) crdt_cut(&c, i, (i + 1) % 3, true);
     for (int i = 0; i < 100; i++) submit(&c, 0, "set k%d v%d", i, i);
     crdt_run(&c, SK_S);
@@ -66,7 +60,7 @@ static void V05_a_state_in_the_log_is_whole_or_nothing(void **state)
     crdt_cluster c;
     open_cluster(&c, 2, 5);
     crdt_heal(&c);
-    replica_of(&c, 0)->limits.window_bytes_max = 1000;
+    merger_of(&c, 0)->limits.window_bytes_max = 1000;
     crdt_cut(&c, 0, 1, true);
     for (int i = 0; i < 100; i++) submit(&c, 0, "set k%d v%d", i, i);
     crdt_run(&c, SK_S);
@@ -82,8 +76,7 @@ static void V05_a_state_in_the_log_is_whole_or_nothing(void **state)
     crdt_cut(&c, 0, 1, true);
     submit(&c, 1, "set own v");
     crdt_sync_disk(&c, &c.nodes[1]);
-    crdt_crash(&c, &c.nodes[1]);
-    crdt_start(&c, &c.nodes[1]);
+    restart(&c, 1);
     reads_at(&c, 1, "mget k99 own", "*2\r\n$3\r\nv99\r\n$1\r\nv\r\n");
     crdt_heal(&c);
     agree(&c);
@@ -97,7 +90,7 @@ static void V05_differences_to_what_is_lost(void **state)
     open_cluster(&c, 2, 5);
     submit(&c, 0, "set first v");
     crdt_heal(&c);
-    replica_of(&c, 0)->limits.window_bytes_max = 1000;
+    merger_of(&c, 0)->limits.window_bytes_max = 1000;
     crdt_snapshot(&c, &c.nodes[1]);
     crdt_cut(&c, 0, 1, true);
     for (int i = 0; i < 100; i++) submit(&c, 0, "set k%d v%d", i, i);
@@ -134,17 +127,17 @@ static void V05_an_ask_that_comes_twice_is_answered_once(void **state)
     crdt_heal(&c);
     submit(&c, 0, "set k v");
     sk_vector nothing = {0};
-    const sk_causal_message ask = {.kind = SK_CAUSAL_ASK, .session = 7, .seen = nothing};
+    const sk_merger_message ask = {.kind = SK_CAUSAL_ASK, .session = 7, .seen = nothing};
     receive(&c, 0, 2, &ask);
     assert_int_equal(sent_of_kind(&c.nodes[0], SK_CAUSAL_DONE) + sent_of_kind(&c.nodes[0], SK_CAUSAL_LOGGED_ALL), 1);
     receive(&c, 0, 2, &ask);
     assert_int_equal(c.nodes[0].effects.count, 0);
-    assert_int_equal(counts(&c, 0)->ignored[SK_CAUSAL_IGNORE_asked_before], 1);
+    assert_int_equal(counts(&c, 0)->asked_before, 1);
     // Nor is the end of a state taken behind parts of a log.
     sk_causal_replica *replica = replica_of(&c, 1);
-    replica->ask = (sk_causal_ask){.peer = &replica->peers[0], .session = 77, .until = SK_NEVER, .parts = 1};
-    receive(&c, 1, 1, &(sk_causal_message){.kind = SK_CAUSAL_DONE, .session = 77, .number = 2, .seen = *seen_of(&c, 0)});
-    assert_int_equal(counts(&c, 1)->ignored[SK_CAUSAL_IGNORE_forged], 1);
+    replica->core.ask = (sk_merger_ask){.peer = &replica->peers[0].core, .session = 77, .until = SK_NEVER, .parts = 1};
+    receive(&c, 1, 1, &(sk_merger_message){.kind = SK_CAUSAL_DONE, .session = 77, .number = 2, .seen = *seen_of(&c, 0)});
+    assert_int_equal(counts(&c, 1)->forged, 1);
     crdt_heal(&c);
     agree(&c);
     crdt_close(&c);
@@ -207,11 +200,10 @@ static void V08_silence_is_not_remembered_for_ever(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 8);
     c.limits.window_bytes_max = 256 * 1024;
-    for (size_t i = 0; i < 3; i++) replica_of(&c, i)->limits.window_bytes_max = 256 * 1024;
+    for (size_t i = 0; i < 3; i++) merger_of(&c, i)->limits.window_bytes_max = 256 * 1024;
     for (int i = 0; i < 100; i++) submit(&c, 0, "set old%d v", i);
     crdt_run(&c, 2 * SK_S);
-    crdt_cut(&c, 2, 0, true);
-    crdt_cut(&c, 2, 1, true);
+    cut_off(&c, 2, true);
     const int changes = 24 * 3600 / 2 / SLOW;
     size_t most = 0;
     for (int i = 0; i < changes; i++) { // for a day
@@ -223,8 +215,7 @@ static void V08_silence_is_not_remembered_for_ever(void **state)
     assert_true(most <= 256 * 1024 && replica_of(&c, 0)->floor.count);
     uint64_t before = c.bytes[0][2] + c.bytes[1][2];
     sk_ns back = c.now;
-    crdt_cut(&c, 2, 0, false);
-    crdt_cut(&c, 2, 1, false);
+    cut_off(&c, 2, false);
     while (sk_vector_compare(seen_of(&c, 2), seen_of(&c, 0)) != SK_ORDER_EQUAL) {
         crdt_run(&c, 10 * SK_MS);
         assert_true(c.now - back < 5 * SK_S);
@@ -246,8 +237,7 @@ static void the_log_is_handed_on(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 10);
     crdt_run(&c, SK_S);
-    crdt_cut(&c, 2, 0, true);
-    crdt_cut(&c, 2, 1, true);
+    cut_off(&c, 2, true);
     for (int i = 0; i < 500; i++) {
         submit(&c, (size_t)i % 2, "set k%d v%d", i % 20, i);
         crdt_run(&c, 10 * SK_MS);
@@ -298,7 +288,7 @@ static void a_great_state_is_loaded(void **state)
         sk_vector before = {0};
         sk_vector_copy(&before, seen_of(&c, 1));
         crdt_cut(&c, 0, 1, false);
-        while (!replica_of(&c, 1)->loading) {
+        while (!merger_of(&c, 1)->loading) {
             bool more = crdt_next(&c, 100 * SK_S);
             assert_true(more);
         }
@@ -307,9 +297,8 @@ static void a_great_state_is_loaded(void **state)
         if (cut) {
             if (cut == 2) crdt_sync_disk(&c, &c.nodes[1]);
             crdt_cut(&c, 0, 1, true);
-            crdt_crash(&c, &c.nodes[1]);
-            crdt_start(&c, &c.nodes[1]);
-            assert_false(replica_of(&c, 1)->loading);
+            restart(&c, 1);
+            assert_false(merger_of(&c, 1)->loading);
             bool whole = sk_vector_covers(seen_of(&c, 1), seen_of(&c, 0));
             if (!whole) assert_int_equal(sk_vector_compare(seen_of(&c, 1), &before), SK_ORDER_EQUAL);
             assert_true(whole || cut == 1);
@@ -335,24 +324,16 @@ static void nonsense_changes_nothing(void **state)
     sk_causal_replica *replica = replica_of(&c, 0);
     sk_vector claim = {0};
     sk_vector_raise(&claim, sk_causal_self(replica), 1000000);
-    replica->ask = (sk_causal_ask){.peer = &replica->peers[0], .session = 77, .until = SK_NEVER};
-    receive(&c, 0, 2, &(sk_causal_message){.kind = SK_CAUSAL_DONE, .session = 77, .number = 1, .seen = claim});
-    assert_int_equal(counts(&c, 0)->ignored[SK_CAUSAL_IGNORE_forged], 1);
+    replica->core.ask = (sk_merger_ask){.peer = &replica->peers[0].core, .session = 77, .until = SK_NEVER};
+    receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CAUSAL_DONE, .session = 77, .number = 1, .seen = claim});
+    assert_int_equal(counts(&c, 0)->forged, 1);
     assert_true(sk_vector_get(sk_causal_seen(replica), sk_causal_self(replica)) < 1000);
     submit(&c, 1, "set other v");
     const sk_causal_entry *entry = sk_ring_at(&replica_of(&c, 1)->log, replica_of(&c, 1)->log.count - 1);
-    sk_prng prng;
-    sk_prng_init(&prng, 13);
     for (size_t size = 0; size < entry->size; size++) { // cut anywhere
-        receive(&c, 0, 2, &(sk_causal_message){.kind = SK_CAUSAL_BATCHES, .bytes = sk_slice_make(entry->bytes, size)});
+        receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CAUSAL_BATCHES, .bytes = sk_slice_make(entry->bytes, size)});
     }
-    for (int i = 0; i < 5000; i++) {
-        uint8_t bytes[64];
-        size_t size = sk_prng_below(&prng, sizeof bytes) + 1;
-        for (size_t k = 0; k < size; k++) bytes[k] = (uint8_t)sk_prng_next(&prng);
-        bytes[0] = (uint8_t)(1 + bytes[0] % 9);
-        crdt_step(&c, &c.nodes[0], (sk_event){.kind = SK_EVENT_RECEIVE, .receive = {.from = 2, .message = sk_slice_make(bytes, size)}});
-    }
+    receive_nonsense(&c, 0, 2, 5000);
     assert_true(crdt_digest(&c.nodes[0]) == digest);
     sk_vector_deinit(&claim);
     crdt_close(&c);
@@ -360,35 +341,14 @@ static void nonsense_changes_nothing(void **state)
 
 static void an_idle_space_is_quiet(void **state)
 {
-    crdt_cluster c;
-    open_cluster(&c, 3, 14);
-    for (int i = 0; i < 100; i++) submit(&c, (size_t)i % 3, "incr k%d", i % 7);
-    crdt_heal(&c);
-    for (size_t i = 0; i < 3; i++) {
-        assert_true(sk_causal.deadline(c.nodes[i].replica) == SK_NEVER);
-        for (size_t k = 0; k < 3; k++) assert_int_equal(c.links[i][k].count, 0);
-    }
-    crdt_close(&c);
+    run_an_idle_space_is_quiet(&sk_causal);
 }
 
 static void restarts_do_not_pile_up(void **state)
 {
     crdt_cluster c;
-    open_cluster(&c, 3, 15);
-    const int restarts = 600 / SLOW;
-    for (int i = 0; i < restarts; i++) {
-        computer *n = &c.nodes[i % 3];
-        submit(&c, (size_t)i % 3, "set k%d v%d", i % 10, i);
-        crdt_run(&c, SK_S);
-        crdt_crash(&c, n);
-        crdt_run(&c, SK_S);
-        crdt_start(&c, n);
-        crdt_run(&c, SK_S);
-        assert_true(seen_of(&c, (size_t)i % 3)->count <= 12 && replica_of(&c, (size_t)i % 3)->floor.count <= 12);
-    }
-    crdt_heal(&c);
-    agree(&c);
-    for (size_t i = 0; i < 3; i++) assert_true(seen_of(&c, i)->count <= 6 && replica_of(&c, i)->floor.count <= 6);
+    run_restarts_do_not_pile_up(&sk_causal, &c, 600 / SLOW);
+    for (size_t i = 0; i < 3; i++) assert_true(replica_of(&c, i)->floor.count <= 6);
     crdt_close(&c);
 }
 
@@ -398,14 +358,12 @@ static void restarts_while_a_member_is_silent(void **state)
     crdt_cluster c;
     open_cluster(&c, 3, 16);
     crdt_heal(&c);
-    crdt_cut(&c, 2, 0, true);
-    crdt_cut(&c, 2, 1, true);
+    cut_off(&c, 2, true);
     enum { RESTARTS = 20 };
     for (int i = 0; i < RESTARTS; i++) {
         submit(&c, 0, "incr n");
         crdt_run(&c, SK_S);
-        crdt_crash(&c, &c.nodes[0]);
-        crdt_start(&c, &c.nodes[0]);
+        restart(&c, 0);
         crdt_run(&c, SK_S);
     }
     assert_int_equal(seen_of(&c, 1)->count, RESTARTS);

@@ -1,12 +1,6 @@
 // Random schedules of a small causal cluster, judged by check/causal.
 //
 // SKEIN_LONG=1: ten times the seeds. SKEIN_SEED, SKEIN_SEEDS: the first one, and how many.
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "check/checker.h"
 #include "test/support/causal_cluster.h"
 
@@ -40,7 +34,7 @@ static void begin_session(story *s, session *one)
 static bool serves(story *s, const session *one)
 {
     computer *n = &s->c.nodes[one->node];
-    return n->up && !replica_of(&s->c, one->node)->loading && sk_vector_covers(seen_of(&s->c, one->node), &one->token);
+    return n->up && !merger_of(&s->c, one->node)->loading && sk_vector_covers(seen_of(&s->c, one->node), &one->token);
 }
 
 static void event(story *s, const session *one, const char *type, const char *f, const char *key, const char *value)
@@ -91,43 +85,6 @@ static void move(story *s, session *one)
     s->moved++;
 }
 
-// What a node told others to have is there again.
-static void restart(crdt_cluster *c, computer *n)
-{
-    sk_vector told = {0};
-    for (size_t i = 0; i < c->count; i++) {
-        if (!c->nodes[i].up) continue;
-        const sk_causal_replica *other = replica_of(c, i);
-        for (size_t k = 0; k < other->peer_count; k++) {
-            if (other->peers[k].id == n->id) sk_vector_join(&told, &other->peers[k].told);
-        }
-    }
-    crdt_start(c, n);
-    assert_true(sk_vector_covers(seen_of(c, n->id - 1), &told));
-    sk_vector_deinit(&told);
-}
-
-static void disturb(story *s)
-{
-    crdt_cluster *c = &s->c;
-    computer *n = &c->nodes[sk_prng_below(&s->prng, c->count)];
-    size_t other = sk_prng_below(&s->prng, c->count);
-    switch (sk_prng_below(&s->prng, 6)) {
-    case 0:
-        if (n->up) crdt_crash(c, n);
-        break;
-    case 1:
-        if (!n->up) restart(c, n);
-        break;
-    case 2: crdt_cut(c, n->id - 1, other, true); break;
-    case 3: crdt_cut(c, n->id - 1, other, false); break;
-    case 4:
-        if (n->up) crdt_snapshot(c, n);
-        break;
-    case 5: n->wall_offset_ms = (int64_t)sk_prng_below(&s->prng, 400) - 200; break; // within the drift that is followed
-    }
-}
-
 static sk_verdict judge(story *s, sk_buffer *reason)
 {
     sk_check_history history;
@@ -160,13 +117,13 @@ static void tell_story(story *s, uint64_t seed)
     s->c.limits.log_entries_max = 60;
     size_t window = sk_prng_chance(&s->prng, 1, 2) ? 1500 : 1 << 20;
     s->c.limits.window_bytes_max = window;
-    for (size_t i = 0; i < s->c.count; i++) replica_of(&s->c, i)->limits = s->c.limits;
+    for (size_t i = 0; i < s->c.count; i++) merger_of(&s->c, i)->limits = s->c.limits;
     for (size_t i = 0; i < SESSIONS; i++) begin_session(s, &s->sessions[i]);
     for (int i = 0; i < 500; i++) {
         session *one = &s->sessions[sk_prng_below(&s->prng, SESSIONS)];
         if (sk_prng_chance(&s->prng, 1, 5)) move(s, one);
         else act(s, one);
-        if (sk_prng_chance(&s->prng, 1, 15)) disturb(s);
+        if (sk_prng_chance(&s->prng, 1, 15)) disturb(&s->c, &s->prng, 200); // clocks stay within the drift that is followed
         if (sk_prng_chance(&s->prng, 1, 2)) crdt_run(&s->c, sk_prng_below(&s->prng, 20 * SK_MS));
         if (sk_prng_chance(&s->prng, 1, 40)) crdt_run(&s->c, sk_prng_below(&s->prng, 3 * SK_S));
     }
@@ -184,11 +141,11 @@ static void random_schedules_are_causal(void **state)
         tell_story(s, seed);
         for (size_t i = 0; i < s->c.count; i++) {
             if (!s->c.nodes[i].up) continue;
-            total->asks += counts(&s->c, i)->asks;
+            total->asks += merger_of(&s->c, i)->counts.asks;
             total->held += counts(&s->c, i)->held;
             total->states += counts(&s->c, i)->state_syncs;
             total->log_syncs += counts(&s->c, i)->log_syncs;
-            total->closed += counts(&s->c, i)->closed;
+            total->closed += merger_of(&s->c, i)->counts.closed;
         }
         sk_verdict verdict = judge(s, &reason);
         if (verdict != SK_VERDICT_HOLDS) {
@@ -198,7 +155,7 @@ static void random_schedules_are_causal(void **state)
         crdt_heal(&s->c);
         for (size_t i = 0; i < s->c.count; i++) {
             bool same = sk_vector_compare(seen_of(&s->c, i), seen_of(&s->c, 0)) == SK_ORDER_EQUAL;
-            if (!same || counts(&s->c, i)->mismatches) print_message("seed %lu\n", seed);
+            if (!same || merger_of(&s->c, i)->counts.mismatches) print_message("seed %lu\n", seed);
         }
         agree(&s->c);
         total->moved += s->moved;

@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "base/prng.h"
 #include "base/ring.h"
+#include "protocol/causal/causal.h"
 #include "protocol/crdt/crdt.h"
 #include "redis/command.h"
 #include "redis/mergespace_data.h"
@@ -71,6 +72,12 @@ typedef struct crdt_cluster {
     bool drops;      // messages vanish now and then
     bool reorders;   // and overtake the one before
 } crdt_cluster;
+
+// What both protocols' replicas have first.
+static inline sk_merger *merger_of(crdt_cluster *c, size_t node)
+{
+    return (sk_merger *)(void *)c->nodes[node].replica;
+}
 
 static inline uint64_t crdt_wall(const crdt_cluster *c, const computer *n)
 {

@@ -26,41 +26,26 @@
 //      more of them than it: delivered, it makes one entry of them, so vectors do not grow with restarts.        report.c: life_over
 //   9  Our own batches are sent at once, behind a life's first, which waits for our disk: a life that was heard of must be known here after a
 //      power cut, or a later one could have a lesser number, and be closed with it (C02). What others made is handed on only from our disk: so
-//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.                                                 sync.c: send_part
+//      whoever brings it to somebody has it for good, and rule 8 can know that nobody has more of a life.    sync.c: send_parts
 // V, retired lives included, is thus made by what was delivered, and by nothing else: the same V means the same everywhere, and after a
 // recovery too.
 // Members are the founders, for now: no vector has a slot for anybody else (V05). They are trusted: any may hand on what others made.
+// What a crdt replica does in the same way is in merger/merger.h.
 //
-// Invariants (sk_causal_check): B <= V; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; nothing is under
-// way with a peer that is not linked; what is held is not deliverable.
+// Invariants (sk_causal_check): the merger's; the log begins right behind `floor` <= V; held, log and staged bytes are bounded; what is held
+// is not deliverable.
 #ifndef SK_PROTOCOL_CAUSAL_CAUSAL_H
 #define SK_PROTOCOL_CAUSAL_CAUSAL_H
 
 #include "base/ring.h"
 #include "protocol/causal/message.h"
-#include "protocol/protocol.h"
+#include "protocol/merger/merger.h"
 
 enum {
-    SK_CAUSAL_BATCH_SIZE = 64 * 1024,  // about; an operation that is greater travels whole
-    SK_CAUSAL_PARTS_MAX = 4,           // chunks or messages of the log, sent and not acknowledged
     SK_CAUSAL_HELD_BYTES = 4 << 20,
     SK_CAUSAL_HELD_COUNT = 1024,
     SK_CAUSAL_STEP_BYTES = 256 * 1024, // of a peer's state, merged in one step
     SK_CAUSAL_STAGED_BYTES = 64 << 20, // of it, put aside before: so many, or limits.log_bytes_max if that is more
-};
-
-// From a change to the report of it. What others made is on their disks, and nobody takes it from us, or forgets it, before it is on ours: so
-// its sync waits for the report, or for a sync that is asked for before.
-#define SK_CAUSAL_REPORT_PAUSE (200 * SK_MS)
-
-// Why a message or a batch was ignored: counted.
-#define SK_CAUSAL_IGNORES(X) \
-    X(malformed) X(not_a_member) X(not_linked) X(other_session) X(held_full) X(forged) X(too_big) X(loading) X(stale) X(asked_before)
-enum sk_causal_ignore {
-#define X(name) SK_CAUSAL_IGNORE_##name,
-    SK_CAUSAL_IGNORES(X)
-#undef X
-    SK_CAUSAL_IGNORE_COUNT
 };
 
 // A batch in the log or held: owned bytes.
@@ -73,80 +58,27 @@ typedef struct sk_causal_entry {
 } sk_causal_entry;
 
 typedef struct sk_causal_peer {
-    sk_node_id id;
-    bool linked;
-    sk_ns round_trip, heard;
-    bool reported;    // `told` and the rest are what it said
-    sk_vector told;   // its V, durable there
-    uint64_t life;    // its present one
+    sk_merger_peer core;
     uint64_t heard_life; // ours, as far as it had heard from us
-    bool held_of;     // it brought a batch that was held: it has what that needs
-    bool mend;        // its digest differs: ask it for everything
-    sk_ns mended;     // when it was last asked for everything
-    // What it asked us for.
-    bool asking;
-    sk_machine_walk *walk;  // NULL: the log
-    uint64_t cursor;        // of the log: the next entry to look at
-    sk_vector has;          // what it had when it asked
-    uint64_t session;       // the last one that we answered: none on this link is answered twice, or out of order
-    uint64_t sent, acknowledged; // messages
-    sk_ns until;            // given up when nothing is acknowledged: a walk holds on to a state that is past
+    bool held_of;        // it brought a batch that was held: it has what that needs
+    uint64_t cursor;     // of the log: the next entry to look at for it
+    sk_vector has;       // what it had when it asked
 } sk_causal_peer;
-
-// What we asked for.
-typedef struct sk_causal_ask {
-    sk_causal_peer *peer; // NULL: nothing
-    uint64_t session;
-    uint64_t parts;  // received
-    uint64_t delivered; // counts.delivered before
-    sk_ns until;     // given up when nothing comes
-} sk_causal_ask;
-
-typedef struct sk_causal_answer {
-    uint64_t request;
-    size_t from, size; // in replies
-} sk_causal_answer;
 
 typedef struct sk_causal_counts {
     uint64_t batches_sent, batches_received, delivered, repeated, held;
-    uint64_t asks, given_up, log_syncs, state_syncs, full_walks, loads;
-    uint64_t reports_sent, reports_received, mismatches, closed, reborn;
+    uint64_t log_syncs, state_syncs, loads;
     uint64_t needs_entries; // entries of `needs` in our batches
-    uint64_t ignored[SK_CAUSAL_IGNORE_COUNT];
+    uint64_t forged, too_big, while_loading, stale, asked_before; // messages or batches ignored
 } sk_causal_counts;
 
 typedef struct sk_causal_replica {
-    sk_node_id self;
-    uint64_t life; // our present one
-    uint64_t life_known; // the greatest of ours in a record, even if all that it changed was lost
-    uint64_t boot;
-    uint64_t born_ms;
-    sk_machine *machine;
-    const sk_mergeable_ops *ops;
-    sk_limits limits;
+    sk_merger core; // send_after: 0, batches wait for life_record
     sk_causal_peer *peers;
-    size_t peer_count;
-    bool started, halted;
-    const char *why;
-
-    sk_ns now;
-    uint64_t wall_ms;
-    sk_effects *out;
-
-    uint64_t number;    // last record
-    uint64_t recovered; // last record recovered
-    uint64_t first;     // first record still needed
-    uint64_t bytes;     // in records since the last snapshot
-    uint64_t durable;
-    bool snapshot_asked;
 
     uint64_t flushed;   // counter of our life: batches tell all up to there
     uint64_t life_record; // the first of our life; 0: it has done nothing
     sk_vector announced; // what batches of our life said that they need
-    sk_buffer operations;    // ours, of this turn
-    sk_buffer replies;       // of this turn's submits, one after another
-    sk_causal_answer *answers;
-    size_t answer_count, answer_capacity;
 
     sk_ring held; // sk_causal_entry
     size_t held_bytes;
@@ -159,35 +91,24 @@ typedef struct sk_causal_replica {
 
     sk_ring staged; // sk_causal_entry: chunks put aside, at most sk_causal_staged_max
     size_t staged_bytes;
-    bool loading;   // all of them are here and in the log, and some are merged: the state is half way, and not shown to anybody
+    // core.loading: all of them are here and in the log, and some are merged.
     bool join_full; // what they make whole
     sk_vector join_since, join_seen, join_base; // since: V when we asked
 
-    sk_vector reported; // V as we last told it
-    sk_ns report_at;
     sk_ns again_at, again_pause; // a peer has not reported the V that we have: when to ask it to
-    sk_causal_ask ask;
-    uint64_t session; // of the last ask; they begin with our first life, so they ascend over restarts too
+    uint64_t delivered_before;   // counts.delivered when we asked
     sk_causal_counts counts;
-    sk_vector needs; // scratch, all below
-    sk_buffer scratch;
-    sk_buffer head; // of a message
+    sk_vector needs; // scratch
 } sk_causal_replica;
 
 // causal.c
 void sk_causal_begin_life(sk_causal_replica *causal, uint64_t beyond);
-void sk_causal_persist(sk_causal_replica *causal, enum sk_causal_record kind, sk_slice bytes, sk_ns within); // within: as in the effect
-void sk_causal_send(sk_causal_replica *causal, sk_node_id to, const sk_causal_message *message, uint64_t after);
-// The same in two steps, for one that goes to several; the bytes are valid as the effects are.
-sk_slice sk_causal_encode(sk_causal_replica *causal, const sk_causal_message *message);
-void sk_causal_send_encoded(sk_causal_replica *causal, sk_node_id to, sk_slice message, uint64_t after);
 
 // live.c
 void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event);
 void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_slice batches);
 void sk_causal_deliver_held(sk_causal_replica *causal);
 void sk_causal_drop_held(sk_causal_replica *causal);
-void sk_causal_clear_due(sk_causal_replica *causal);
 void sk_causal_flush(sk_causal_replica *causal); // the end of a turn
 bool sk_causal_recover_batch(sk_causal_replica *causal, sk_slice bytes); // false: it does not follow what is here
 
@@ -200,12 +121,12 @@ void sk_causal_entries_clear(sk_ring *ring);
 sk_causal_entry *sk_causal_entry_push(sk_ring *ring, sk_slice bytes);
 
 // sync.c
-void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
-void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
+void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
+void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
+void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
+void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
+void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
 void sk_causal_ask_somebody(sk_causal_replica *causal); // somebody who has seen more, if nobody is asked yet
 void sk_causal_sync_tick(sk_causal_replica *causal);
 sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal);
@@ -215,34 +136,28 @@ void sk_causal_recover_chunk(sk_causal_replica *causal, uint64_t number, sk_slic
 void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_slice bytes);
 
 // report.c
-void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message);
+void sk_causal_on_report(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message);
 void sk_causal_report_to(sk_causal_replica *causal, sk_causal_peer *peer, bool wanted); // wanted: it is to do the same
 void sk_causal_watch(sk_causal_replica *causal); // V or a link has changed: peers are to report
 void sk_causal_report_tick(sk_causal_replica *causal);
 void sk_causal_changed(sk_causal_replica *causal); // V has grown
 void sk_causal_settle(sk_causal_replica *causal);
 uint64_t sk_causal_life_over(const sk_causal_replica *causal); // our last life that is over and not closed; 0: none
-bool sk_causal_is_ahead(const sk_causal_replica *causal, const sk_causal_peer *peer); // it has seen something that we have not
 
 static inline const sk_vector *sk_causal_seen(const sk_causal_replica *causal)
 {
-    return causal->ops->seen(causal->machine);
+    return sk_merger_seen(&causal->core);
 }
 
 static inline size_t sk_causal_staged_max(const sk_causal_replica *causal)
 {
-    size_t most = causal->limits.log_bytes_max;
+    size_t most = causal->core.limits.log_bytes_max;
     return most > SK_CAUSAL_STAGED_BYTES ? most : SK_CAUSAL_STAGED_BYTES;
 }
 
 static inline sk_actor sk_causal_self(const sk_causal_replica *causal)
 {
-    return sk_actor_make(causal->self, causal->life);
-}
-
-static inline void sk_causal_ignore(sk_causal_replica *causal, enum sk_causal_ignore why)
-{
-    causal->counts.ignored[why]++;
+    return sk_merger_self(&causal->core);
 }
 
 void sk_causal_check(const sk_causal_replica *causal);

@@ -2,7 +2,6 @@
 #include "base/alloc.h"
 #include "base/assert.h"
 #include "protocol/causal/causal.h"
-#include "protocol/lives.h"
 
 static const sk_ns gap_pause = 20 * SK_MS; // what comes too early is mostly followed soon by what it needs
 
@@ -13,33 +12,12 @@ static const sk_ns gap_pause = 20 * SK_MS; // what comes too early is mostly fol
 
 void sk_causal_on_submit(sk_causal_replica *causal, const sk_event *event)
 {
-    bool full = causal->answer_count >= causal->limits.pending_max;
-    if (full || causal->loading) {
-        sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_REFUSE);
-        effect->refuse.request = event->submit.request;
-        effect->refuse.why = full ? SK_EBUSY : SK_EAGAIN;
-        return;
-    }
+    if (!sk_merger_admit(&causal->core, event)) return;
     if (sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)) > SK_COUNTER_MAX - COUNTER_ROOM) {
         sk_causal_flush(causal);
-        sk_causal_begin_life(causal, causal->life);
+        sk_causal_begin_life(causal, causal->core.life);
     }
-    sk_command_context context = {
-        .clock_ms = causal->wall_ms, .seed = event->submit.seed, .resp = event->submit.resp == 3 ? 3 : 2};
-    size_t from = causal->replies.size;
-    causal->ops->prepare(causal->machine, &context, event->submit.command, &causal->replies, &causal->operations);
-    if (causal->answer_count == causal->answer_capacity) {
-        causal->answer_capacity = causal->answer_capacity ? causal->answer_capacity * 2 : 16;
-        causal->answers = sk_realloc(causal->answers, causal->answer_capacity * sizeof *causal->answers);
-    }
-    causal->answers[causal->answer_count++] =
-        (sk_causal_answer){.request = event->submit.request, .from = from, .size = causal->replies.size - from};
-}
-
-void sk_causal_clear_due(sk_causal_replica *causal)
-{
-    if (causal->loading || causal->ops->next_due(causal->machine) > causal->wall_ms) return;
-    causal->ops->clear_due(causal->machine, causal->wall_ms, &causal->operations);
+    sk_merger_run(&causal->core, event);
 }
 
 // What was delivered since our last batch. Of a retired life nothing need be said: what closed it is of a life that is still counted here
@@ -64,9 +42,9 @@ static void close_lives(sk_causal_replica *causal, const sk_causal_batch *batch)
     if (batch->closes == 0) return;
     sk_vector closed = {0};
     sk_vector_retire(&closed, sk_actor_make(sk_actor_node(batch->actor), batch->closes));
-    causal->ops->join(causal->machine, &closed, NULL);
+    causal->core.ops->join(causal->core.machine, &closed, NULL);
     sk_vector_deinit(&closed);
-    causal->counts.closed++;
+    causal->core.counts.closed++;
 }
 
 static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operations)
@@ -76,60 +54,39 @@ static void send_batch(sk_causal_replica *causal, uint64_t last, sk_slice operat
                              .last = last,
                              .closes = sk_causal_life_over(causal),
                              .operations = operations};
-    sk_buffer_clear(&causal->scratch);
-    sk_causal_batch_write(&batch, &causal->needs, &causal->scratch);
-    batch.bytes = sk_buffer_slice(&causal->scratch);
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch.bytes, 0);
-    if (!causal->life_record) causal->life_record = causal->number;
+    sk_buffer_clear(&causal->core.scratch);
+    sk_causal_batch_write(&batch, &causal->needs, &causal->core.scratch);
+    batch.bytes = sk_buffer_slice(&causal->core.scratch);
+    sk_merger_persist(&causal->core, SK_CAUSAL_RECORD_BATCH, batch.bytes, 0);
+    if (!causal->life_record) causal->life_record = causal->core.number;
     sk_causal_log_add(causal, &batch);
-    sk_causal_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
-    sk_slice bytes = {0};
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        if (!causal->peers[i].linked) continue;
-        if (!bytes.size) bytes = sk_causal_encode(causal, &message);
-        sk_causal_send_encoded(causal, causal->peers[i].id, bytes, causal->life_record);
-        causal->counts.batches_sent++;
-    }
+    sk_merger_message message = {.kind = SK_CAUSAL_BATCHES, .bytes = batch.bytes};
+    causal->counts.batches_sent += sk_merger_send_to_linked(&causal->core, &message, causal->life_record);
     causal->flushed = last;
     close_lives(causal, &batch);
     sk_vector_clear(&causal->needs); // those behind it in this turn need no more
 }
 
-// Whole operations, about a batch's size at a time.
 static void send_operations(sk_causal_replica *causal)
 {
-    sk_reader reader = sk_reader_make(sk_buffer_slice(&causal->operations));
-    const uint8_t *from = reader.at;
+    sk_reader reader = sk_reader_make(sk_buffer_slice(&causal->core.operations));
     gather_needs(causal);
     while (sk_reader_left(&reader)) {
-        sk_operation_head head = sk_operation_head_read(&reader);
-        SK_ASSERT(!reader.bad && head.actor == sk_causal_self(causal));
-        size_t size = (size_t)(reader.at - from);
-        if (size < SK_CAUSAL_BATCH_SIZE && sk_reader_left(&reader)) continue;
-        send_batch(causal, head.last, sk_slice_make(from, size));
-        from = reader.at;
+        sk_operation_head last;
+        sk_slice operations = sk_operations_take(&reader, SK_MERGER_PART_SIZE, &last);
+        SK_ASSERT(last.actor == sk_causal_self(causal));
+        send_batch(causal, last.last, operations);
     }
     SK_ASSERT(causal->flushed == sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal)));
 }
 
 void sk_causal_flush(sk_causal_replica *causal)
 {
-    enum { BYTES_KEPT = 64 * 1024 };
-    if (causal->operations.size) {
+    if (causal->core.operations.size) {
         send_operations(causal);
-        sk_buffer_reset(&causal->operations, BYTES_KEPT);
         sk_causal_changed(causal);
     }
-    sk_slice replies = sk_arena_copy(&causal->out->arena, sk_buffer_slice(&causal->replies));
-    for (size_t i = 0; i < causal->answer_count; i++) {
-        const sk_causal_answer *answer = &causal->answers[i];
-        sk_effect *effect = sk_effects_add(causal->out, SK_EFFECT_ANSWER);
-        effect->answer.request = answer->request;
-        effect->answer.reply = sk_slice_make(replies.data + answer->from, answer->size);
-        effect->answer.after = causal->number > causal->durable ? causal->number : 0;
-    }
-    causal->answer_count = 0;
-    sk_buffer_reset(&causal->replies, BYTES_KEPT);
+    sk_merger_answer_all(&causal->core);
 }
 
 // ---- Of others ----
@@ -153,7 +110,7 @@ static enum fate deliver(sk_causal_replica *causal, const sk_causal_batch *batch
     if (is_known(causal, batch->actor, batch->last)) return KNOWN;
     if (!is_next(causal, batch->actor, batch->first) || !sk_vector_covers(sk_causal_seen(causal), needs)) return EARLY;
     size_t taken;
-    int status = causal->ops->apply(causal->machine, causal->wall_ms, batch->operations, &taken);
+    int status = causal->core.ops->apply(causal->core.machine, causal->core.wall_ms, batch->operations, &taken);
     if (status == 0) close_lives(causal, batch);
     return status == 0 ? DELIVERED : BAD;
 }
@@ -163,14 +120,16 @@ static bool is_forged(const sk_causal_replica *causal, const sk_causal_batch *ba
 {
     sk_actor self = sk_causal_self(causal);
     uint64_t made = sk_vector_get(sk_causal_seen(causal), self);
-    bool closes = sk_actor_node(batch->actor) == causal->self && batch->closes >= causal->life;
+    bool closes = sk_actor_node(batch->actor) == causal->core.self && batch->closes >= causal->core.life;
+    sk_actor closed = sk_actor_make(sk_actor_node(batch->actor), batch->closes);
+    if (sk_merger_is_absurd(&causal->core, batch->actor) || sk_merger_is_absurd(&causal->core, closed)) return true;
     return (batch->actor == self && batch->last > made) || sk_vector_get(needs, self) > made || closes;
 }
 
 // A batch was delivered, or what it held before its malformed end: that stays, so it is recorded and handed on.
 static void note(sk_causal_replica *causal, const sk_causal_batch *batch)
 {
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_BATCH, batch->bytes, SK_CAUSAL_REPORT_PAUSE);
+    sk_merger_persist(&causal->core, SK_CAUSAL_RECORD_BATCH, batch->bytes, SK_MERGER_REPORT_PAUSE);
     sk_causal_log_add(causal, batch);
     causal->counts.delivered++;
     sk_causal_changed(causal);
@@ -183,7 +142,7 @@ static enum fate take(sk_causal_replica *causal, const sk_causal_batch *batch, c
     if (fate == KNOWN) causal->counts.repeated++;
     if (fate == DELIVERED) note(causal, batch);
     if (fate != BAD) return fate;
-    sk_causal_ignore(causal, SK_CAUSAL_IGNORE_malformed);
+    causal->core.counts.ignored.malformed++;
     uint64_t now = sk_vector_get(sk_causal_seen(causal), batch->actor);
     if (now == before) return fate;
     sk_reader reader = sk_reader_make(batch->operations);
@@ -213,11 +172,11 @@ static bool is_held(const sk_causal_replica *causal, const sk_causal_batch *batc
 static void hold(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_batch *batch)
 {
     peer->held_of = true;
-    if (causal->gap_at == SK_NEVER) causal->gap_at = causal->now + gap_pause;
+    if (causal->gap_at == SK_NEVER) causal->gap_at = causal->core.now + gap_pause;
     if (is_held(causal, batch)) return;
     size_t size = batch->bytes.size;
     if (causal->held.count >= SK_CAUSAL_HELD_COUNT || causal->held_bytes + size > SK_CAUSAL_HELD_BYTES) {
-        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_held_full);
+        causal->core.counts.ignored.held_full++;
         return;
     }
     sk_causal_entry *entry = sk_causal_entry_push(&causal->held, batch->bytes);
@@ -260,7 +219,7 @@ static bool try_first_held(sk_causal_replica *causal)
 void sk_causal_deliver_held(sk_causal_replica *causal)
 {
     size_t unlucky = 0;
-    while (!causal->loading && unlucky < causal->held.count) {
+    while (!causal->core.loading && unlucky < causal->held.count) {
         if (try_first_held(causal)) {
             unlucky = 0;
             continue;
@@ -271,7 +230,7 @@ void sk_causal_deliver_held(sk_causal_replica *causal)
         unlucky++;
     }
     if (causal->held.count) return;
-    for (size_t i = 0; i < causal->peer_count; i++) causal->peers[i].held_of = false;
+    for (size_t i = 0; i < causal->core.peer_count; i++) causal->peers[i].held_of = false;
 }
 
 void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_slice batches)
@@ -282,15 +241,15 @@ void sk_causal_on_batches(sk_causal_replica *causal, sk_causal_peer *peer, sk_sl
         sk_causal_batch batch;
         sk_causal_batch_read(&reader, &batch, &causal->needs);
         if (reader.bad) {
-            sk_causal_ignore(causal, SK_CAUSAL_IGNORE_malformed);
+            causal->core.counts.ignored.malformed++;
             break;
         }
         causal->counts.batches_received++;
         if (is_forged(causal, &batch, &causal->needs)) {
-            sk_causal_ignore(causal, SK_CAUSAL_IGNORE_forged);
+            causal->counts.forged++;
             continue;
         }
-        enum fate fate = causal->loading ? EARLY : take(causal, &batch, &causal->needs);
+        enum fate fate = causal->core.loading ? EARLY : take(causal, &batch, &causal->needs);
         if (fate == EARLY) hold(causal, peer, &batch);
         delivered |= fate == DELIVERED || fate == BAD;
     }

@@ -36,13 +36,13 @@ void sk_causal_log_add(sk_causal_replica *causal, const sk_causal_batch *batch)
     entry->last = batch->last;
     entry->closes = batch->closes;
     causal->log_bytes += entry->size;
-    while (causal->log_bytes > causal->limits.window_bytes_max) drop_first(causal);
+    while (causal->log_bytes > causal->core.limits.window_bytes_max) drop_first(causal);
 }
 
 static bool all_have(const sk_causal_replica *causal, sk_dot dot)
 {
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        if (!causal->peers[i].reported || !sk_vector_has(&causal->peers[i].told, dot)) return false;
+    for (size_t i = 0; i < causal->core.peer_count; i++) {
+        if (!causal->peers[i].core.reported || !sk_vector_has(&causal->peers[i].core.told, dot)) return false;
     }
     return true;
 }

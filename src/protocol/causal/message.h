@@ -1,4 +1,4 @@
-// Messages between replicas, and records on disk. Integers are varints, vectors as clock/vector.h writes them.
+// Messages between replicas, as bytes of merger/message.h, and records on disk.
 //
 //   batch        actor, first, last, closes, needs, sized operations: changes first ... last of one actor, and what must have been
 //                delivered before them. Left out of `needs`: the actor's own earlier changes, what an earlier batch of the actor needed,
@@ -24,7 +24,7 @@
 #ifndef SK_PROTOCOL_CAUSAL_MESSAGE_H
 #define SK_PROTOCOL_CAUSAL_MESSAGE_H
 
-#include "clock/vector.h"
+#include "protocol/merger/message.h"
 
 enum sk_causal_kind {
     SK_CAUSAL_BATCHES = 1,
@@ -40,22 +40,8 @@ enum sk_causal_kind {
 
 enum sk_causal_record { SK_CAUSAL_RECORD_BATCH = 1, SK_CAUSAL_RECORD_CHUNK, SK_CAUSAL_RECORD_JOINED };
 
-enum { SK_CAUSAL_VECTOR_MAX = 65536 }; // entries; retirement keeps them few
-
-typedef struct sk_causal_message {
-    enum sk_causal_kind kind;
-    uint64_t wall_ms, life, heard_life, digest;
-    uint64_t session, number;
-    bool wanted;          // REPORT
-    bool flag;            // REPORT: exact (no operation is under way); ASK: everything; DONE: full
-    sk_vector seen, base; // owned by whoever read the message
-    sk_slice bytes;       // BATCHES, LOGGED, CHUNK
-} sk_causal_message;
-
-void sk_causal_message_write_head(const sk_causal_message *message, sk_buffer *out); // all but `bytes`, which come last
-void sk_causal_message_write(const sk_causal_message *message, sk_buffer *out);
-int sk_causal_message_read(sk_slice bytes, sk_causal_message *out); // 0 or SK_EPROTOCOL; bytes borrowed; deinit in any case
-void sk_causal_message_deinit(sk_causal_message *message);
+// flag: of REPORT exact (no operation is under way); of ASK everything; of DONE full.
+extern const sk_merger_form sk_causal_form;
 
 typedef struct sk_causal_batch {
     sk_actor actor;

@@ -3,146 +3,106 @@
 #include "base/assert.h"
 #include "protocol/causal/causal.h"
 
-static const sk_ns patience = 5 * SK_S;      // with a peer that was asked
-static const sk_ns answer_patience = 20 * SK_S; // with a peer that asked: longer than it has with us
-static const sk_ns mend_pause = 60 * SK_S;   // between two walks over everything with one peer
 static const sk_ns retry_pause = 200 * SK_MS; // after an answer that brought nothing new
 
 // ---- Asking ----
 
 static void forget_ask(sk_causal_replica *causal)
 {
-    causal->ask = (sk_causal_ask){0};
-    if (causal->loading) return;
+    causal->core.ask = (sk_merger_ask){0};
+    if (causal->core.loading) return;
     sk_causal_entries_clear(&causal->staged);
     causal->staged_bytes = 0;
 }
 
 static void ask_peer(sk_causal_replica *causal, sk_causal_peer *peer, bool everything)
 {
-    if (everything) peer->mended = causal->now;
-    peer->mend = false;
-    causal->ask = (sk_causal_ask){.peer = peer, .session = ++causal->session, .until = causal->now + patience,
-                                  .delivered = causal->counts.delivered};
-    causal->counts.asks++;
+    causal->delivered_before = causal->counts.delivered;
     sk_vector_copy(&causal->join_since, sk_causal_seen(causal));
-    sk_causal_message message = {
-        .kind = SK_CAUSAL_ASK, .session = causal->ask.session, .flag = everything, .seen = *sk_causal_seen(causal)};
-    sk_causal_send(causal, peer->id, &message, 0);
+    sk_merger_ask_peer(&causal->core, &peer->core, SK_CAUSAL_ASK, everything);
 }
 
 void sk_causal_ask_somebody(sk_causal_replica *causal)
 {
-    if (causal->ask.peer || causal->loading) return;
-    for (size_t n = 0; n < causal->peer_count; n++) {
-        sk_causal_peer *peer = &causal->peers[(causal->session + n) % causal->peer_count]; // another one each time
-        if (!peer->linked) continue;
-        bool mend = peer->mend && (peer->mended == 0 || causal->now - peer->mended >= mend_pause);
-        bool gap = peer->held_of && causal->now >= causal->gap_at;
-        if (mend || gap || sk_causal_is_ahead(causal, peer)) {
+    if (causal->core.ask.peer || causal->core.loading) return;
+    for (size_t n = 0; n < causal->core.peer_count; n++) {
+        sk_causal_peer *peer = &causal->peers[(causal->core.session + n) % causal->core.peer_count]; // another one each time
+        if (!peer->core.linked) continue;
+        bool mend = sk_merger_may_mend(&causal->core, &peer->core);
+        bool gap = peer->held_of && causal->core.now >= causal->gap_at;
+        if (mend || gap || sk_merger_is_ahead(&causal->core, &peer->core)) {
             ask_peer(causal, peer, mend);
             return;
         }
     }
 }
 
-static void stop_answering(sk_causal_replica *causal, sk_causal_peer *peer)
-{
-    if (peer->walk) causal->ops->walk_close(peer->walk);
-    peer->walk = NULL;
-    peer->asking = false;
-}
-
 sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal)
 {
-    sk_ns at = causal->ask.peer && causal->ask.until < causal->gap_at ? causal->ask.until : causal->gap_at;
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        const sk_causal_peer *peer = &causal->peers[i];
-        if (peer->asking && peer->until < at) at = peer->until;
-    }
-    return at;
+    sk_ns at = sk_merger_sync_deadline(&causal->core);
+    return causal->gap_at < at ? causal->gap_at : at;
 }
 
 void sk_causal_sync_tick(sk_causal_replica *causal)
 {
-    for (size_t i = 0; i < causal->peer_count; i++) {
-        sk_causal_peer *peer = &causal->peers[i];
-        if (peer->asking && causal->now >= peer->until) stop_answering(causal, peer);
-    }
-    if (causal->ask.peer && causal->now >= causal->ask.until) {
-        causal->counts.given_up++;
+    if (sk_merger_sync_tick(&causal->core)) {
         forget_ask(causal);
         sk_causal_ask_somebody(causal);
     }
-    if (causal->now < causal->gap_at) return;
+    if (causal->core.now < causal->gap_at) return;
     sk_causal_ask_somebody(causal);
-    causal->gap_at = causal->held.count ? causal->now + retry_pause : SK_NEVER;
+    causal->gap_at = causal->held.count ? causal->core.now + retry_pause : SK_NEVER;
 }
 
 // More may be missing: what was held, what was dropped, what came to the peer meanwhile.
 static void ask_again(sk_causal_replica *causal, bool progress)
 {
     if (progress) sk_causal_ask_somebody(causal);
-    if (!causal->ask.peer && causal->gap_at == SK_NEVER) causal->gap_at = causal->now + retry_pause;
+    if (!causal->core.ask.peer && causal->gap_at == SK_NEVER) causal->gap_at = causal->core.now + retry_pause;
 }
 
-static bool is_asked(sk_causal_replica *causal, const sk_causal_peer *peer, const sk_causal_message *message)
+void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    bool asked = causal->ask.peer == peer && causal->ask.session == message->session && causal->ask.parts + 1 == message->number;
-    if (!asked) sk_causal_ignore(causal, SK_CAUSAL_IGNORE_other_session);
-    return asked;
-}
-
-static void grant(sk_causal_replica *causal, const sk_causal_peer *peer, const sk_causal_message *message)
-{
-    causal->ask.parts++;
-    causal->ask.until = causal->now + patience;
-    sk_causal_message grant = {.kind = SK_CAUSAL_GRANT, .session = message->session, .number = message->number};
-    sk_causal_send(causal, peer->id, &grant, 0);
-}
-
-void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
-{
-    if (!is_asked(causal, peer, message)) return;
-    grant(causal, peer, message);
+    if (!sk_merger_is_asked(&causal->core, &peer->core, message)) return;
+    sk_merger_grant(&causal->core, &peer->core, SK_CAUSAL_GRANT, message);
     sk_causal_on_batches(causal, peer, message->bytes);
 }
 
-void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
+void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    if (!is_asked(causal, peer, message)) return;
-    bool progress = causal->counts.delivered > causal->ask.delivered; // what is brought and held again is none
+    if (!sk_merger_is_asked(&causal->core, &peer->core, message)) return;
+    bool progress = causal->counts.delivered > causal->delivered_before; // what is brought and held again is none
     forget_ask(causal);
     ask_again(causal, progress);
 }
 
-void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
+void sk_causal_on_chunk(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    if (!is_asked(causal, peer, message)) return;
+    if (!sk_merger_is_asked(&causal->core, &peer->core, message)) return;
     if (causal->staged_bytes + message->bytes.size > sk_causal_staged_max(causal)) {
-        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_too_big);
-        causal->why = "a peer's state does not fit beside this one: raise snapshot-bytes";
-        sk_effects_add(causal->out, SK_EFFECT_STATUS);
+        causal->counts.too_big++;
+        causal->core.why = "a peer's state does not fit beside this one: raise snapshot-bytes";
+        sk_effects_add(causal->core.out, SK_EFFECT_STATUS);
         forget_ask(causal);
         return;
     }
     sk_causal_entry_push(&causal->staged, message->bytes);
     causal->staged_bytes += message->bytes.size;
-    grant(causal, peer, message);
+    sk_merger_grant(&causal->core, &peer->core, SK_CAUSAL_GRANT, message);
 }
 
 // ---- Merging what was put aside ----
 
 static void write_joined(sk_causal_replica *causal)
 {
-    sk_buffer *record = &causal->scratch;
+    sk_buffer *record = &causal->core.scratch;
     sk_buffer_clear(record);
     sk_write_varint(record, causal->staged.count);
     sk_write_u8(record, causal->join_full);
     sk_vector_write(&causal->join_since, record);
     sk_vector_write(&causal->join_seen, record);
     sk_vector_write(&causal->join_base, record);
-    sk_causal_persist(causal, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record), 0);
+    sk_merger_persist(&causal->core, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record), 0);
 }
 
 // Merges up to about so many bytes. False: what came is malformed.
@@ -151,7 +111,7 @@ static bool merge_staged(sk_causal_replica *causal, uint64_t wall_ms, size_t bud
     size_t merged = 0;
     while (causal->staged.count && merged < budget) {
         sk_causal_entry *entry = sk_ring_at(&causal->staged, 0);
-        if (causal->ops->merge(causal->machine, wall_ms, sk_slice_make(entry->bytes, entry->size)) < 0) return false;
+        if (causal->core.ops->merge(causal->core.machine, wall_ms, sk_slice_make(entry->bytes, entry->size)) < 0) return false;
         merged += entry->size;
         causal->staged_bytes -= entry->size;
         sk_free(entry->bytes);
@@ -162,22 +122,23 @@ static bool merge_staged(sk_causal_replica *causal, uint64_t wall_ms, size_t bud
 
 static void join(sk_causal_replica *causal)
 {
-    causal->ops->join(causal->machine, &causal->join_seen, causal->join_full ? &causal->join_base : NULL);
+    causal->core.ops->join(causal->core.machine, &causal->join_seen, causal->join_full ? &causal->join_base : NULL);
     sk_causal_log_restart(causal);
 }
 
 void sk_causal_load_tick(sk_causal_replica *causal)
 {
-    if (!causal->loading) return;
-    bool good = merge_staged(causal, causal->wall_ms, SK_CAUSAL_STEP_BYTES);
+    if (!causal->core.loading) return;
+    bool good = merge_staged(causal, causal->core.wall_ms, SK_CAUSAL_STEP_BYTES);
     if (good && causal->staged.count) return;
-    causal->loading = false;
+    causal->core.loading = false;
     if (good) join(causal);
-    else sk_causal_ignore(causal, SK_CAUSAL_IGNORE_malformed);
+    else causal->core.counts.ignored.malformed++;
     forget_ask(causal);
-    causal->why = NULL;
-    sk_effects_add(causal->out, SK_EFFECT_STATUS);
+    causal->core.why = NULL;
+    sk_effects_add(causal->core.out, SK_EFFECT_STATUS);
     if (good) {
+        sk_vector_clear(&causal->core.reported); // the state may have changed, and V not: the peer is to compare again
         sk_causal_changed(causal);
         sk_causal_deliver_held(causal);
         sk_causal_settle(causal);
@@ -185,18 +146,12 @@ void sk_causal_load_tick(sk_causal_replica *causal)
     ask_again(causal, good);
 }
 
-// Nobody but we know how far our present life has come.
-static bool claims_ours(const sk_causal_replica *causal, const sk_vector *vector)
+void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    return sk_vector_get(vector, sk_causal_self(causal)) > sk_vector_get(sk_causal_seen(causal), sk_causal_self(causal));
-}
-
-void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
-{
-    if (!is_asked(causal, peer, message)) return;
-    bool other = causal->ask.parts != causal->staged.count; // parts of a log are no part of a state
-    if (other || claims_ours(causal, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
-        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_forged);
+    if (!sk_merger_is_asked(&causal->core, &peer->core, message)) return;
+    bool other = causal->core.ask.parts != causal->staged.count; // parts of a log are no part of a state
+    if (other || sk_merger_claims_ours(&causal->core, &message->seen) || !sk_vector_covers(&message->seen, &message->base)) {
+        causal->counts.forged++;
         forget_ask(causal);
         return;
     }
@@ -206,15 +161,15 @@ void sk_causal_on_done(sk_causal_replica *causal, sk_causal_peer *peer, const sk
     // All in one step, so that no snapshot lies between the chunks and what makes them count.
     for (size_t i = 0; i < causal->staged.count; i++) {
         const sk_causal_entry *entry = sk_ring_at(&causal->staged, i);
-        sk_causal_persist(causal, SK_CAUSAL_RECORD_CHUNK, sk_slice_make(entry->bytes, entry->size), 0);
+        sk_merger_persist(&causal->core, SK_CAUSAL_RECORD_CHUNK, sk_slice_make(entry->bytes, entry->size), 0);
     }
     write_joined(causal);
     causal->counts.state_syncs++;
-    causal->loading = true;
+    causal->core.loading = true;
     if (causal->staged_bytes > SK_CAUSAL_STEP_BYTES) {
         causal->counts.loads++;
-        sk_effects_add(causal->out, SK_EFFECT_STATUS);
-        causal->ask = (sk_causal_ask){0};
+        sk_effects_add(causal->core.out, SK_EFFECT_STATUS);
+        causal->core.ask = (sk_merger_ask){0};
         return;
     }
     sk_causal_load_tick(causal);
@@ -242,9 +197,9 @@ void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_sli
     sk_reader reader = sk_reader_make(bytes);
     uint64_t chunks = sk_read_varint(&reader);
     causal->join_full = sk_read_u8(&reader);
-    sk_vector_read(&causal->join_since, &reader, SK_CAUSAL_VECTOR_MAX);
-    sk_vector_read(&causal->join_seen, &reader, SK_CAUSAL_VECTOR_MAX);
-    sk_vector_read(&causal->join_base, &reader, SK_CAUSAL_VECTOR_MAX);
+    sk_vector_read(&causal->join_since, &reader, SK_MERGER_VECTOR_MAX);
+    sk_vector_read(&causal->join_seen, &reader, SK_MERGER_VECTOR_MAX);
+    sk_vector_read(&causal->join_base, &reader, SK_MERGER_VECTOR_MAX);
     // Else there is damage between, or before: differences make nothing whole that has a hole.
     bool whole = sk_reader_done(&reader) && are_its_chunks(causal, chunks, number);
     whole &= causal->join_full || sk_vector_covers(sk_causal_seen(causal), &causal->join_since);
@@ -255,32 +210,12 @@ void sk_causal_recover_joined(sk_causal_replica *causal, uint64_t number, sk_sli
 
 // ---- Being asked ----
 
-static void send_part(sk_causal_replica *causal, sk_causal_peer *peer, enum sk_causal_kind kind)
-{
-    sk_causal_message message = {
-        .kind = kind, .session = peer->session, .number = ++peer->sent, .bytes = sk_buffer_slice(&causal->scratch)};
-    sk_causal_send(causal, peer->id, &message, causal->number);
-}
-
-static void send_end(sk_causal_replica *causal, sk_causal_peer *peer)
-{
-    sk_causal_message message = {.kind = SK_CAUSAL_LOGGED_ALL, .session = peer->session, .number = peer->sent + 1};
-    if (peer->walk) {
-        message.kind = SK_CAUSAL_DONE;
-        message.flag = causal->ops->walk_full(peer->walk);
-        message.seen = *causal->ops->walk_seen(peer->walk);
-        message.base = *causal->ops->walk_base(peer->walk);
-    }
-    sk_causal_send(causal, peer->id, &message, causal->number);
-    stop_answering(causal, peer);
-}
-
 // The next batches that the peer does not have, about a message full. False: there are no more, or the log was cut behind our back:
 // whoever asks again is told what to do then.
 static bool gather_log(sk_causal_replica *causal, sk_causal_peer *peer, sk_buffer *out)
 {
     if (peer->cursor < causal->log_first) return false;
-    while (peer->cursor - causal->log_first < causal->log.count && out->size < SK_CAUSAL_BATCH_SIZE) {
+    while (peer->cursor - causal->log_first < causal->log.count && out->size < SK_MERGER_PART_SIZE) {
         const sk_causal_entry *entry = sk_ring_at(&causal->log, (size_t)(peer->cursor++ - causal->log_first));
         if (sk_vector_has(&peer->has, (sk_dot){entry->actor, entry->last})) continue;
         sk_buffer_append(out, entry->bytes, entry->size);
@@ -290,55 +225,45 @@ static bool gather_log(sk_causal_replica *causal, sk_causal_peer *peer, sk_buffe
 
 static void send_parts(sk_causal_replica *causal, sk_causal_peer *peer)
 {
-    peer->until = causal->now + answer_patience;
-    while (peer->asking && peer->sent - peer->acknowledged < SK_CAUSAL_PARTS_MAX) {
-        sk_buffer_clear(&causal->scratch);
-        bool more;
-        if (peer->walk) more = causal->ops->walk_next(peer->walk, &causal->scratch, SK_CAUSAL_BATCH_SIZE);
-        else more = gather_log(causal, peer, &causal->scratch);
-        if (causal->scratch.size) send_part(causal, peer, peer->walk ? SK_CAUSAL_CHUNK : SK_CAUSAL_LOGGED);
-        if (!more) send_end(causal, peer);
+    sk_buffer *part = &causal->core.scratch;
+    while (sk_merger_has_room(&peer->core)) {
+        sk_machine_walk *walk = peer->core.walk;
+        sk_buffer_clear(part);
+        bool more = walk ? causal->core.ops->walk_next(walk, part, SK_MERGER_PART_SIZE) : gather_log(causal, peer, part);
+        if (part->size) sk_merger_send_part(&causal->core, &peer->core, walk ? SK_CAUSAL_CHUNK : SK_CAUSAL_LOGGED, causal->core.number);
+        if (!more) sk_merger_send_end(&causal->core, &peer->core, walk ? SK_CAUSAL_DONE : SK_CAUSAL_LOGGED_ALL, causal->core.number);
     }
 }
 
-void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
+void sk_causal_on_ask(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    if (message->session <= peer->session) { // two answers to one ask would be taken for one
-        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_asked_before);
+    if (!sk_merger_begin_answer(&causal->core, &peer->core, message)) { // two answers to one ask would be taken for one
+        causal->counts.asked_before++;
         return;
     }
-    stop_answering(causal, peer);
-    peer->asking = true;
-    peer->session = message->session;
-    peer->sent = peer->acknowledged = 0;
     peer->cursor = causal->log_first;
     sk_vector_copy(&peer->has, &message->seen);
-    if (causal->loading) {
-        sk_causal_ignore(causal, SK_CAUSAL_IGNORE_loading);
+    if (causal->core.loading) {
+        causal->counts.while_loading++;
         peer->cursor += causal->log.count; // nothing now
     } else if (!message->flag && sk_causal_log_reaches(causal, &message->seen)) {
         causal->counts.log_syncs++;
     } else {
-        peer->walk = causal->ops->walk_open(causal->machine, message->flag ? NULL : &message->seen);
-        causal->counts.full_walks += causal->ops->walk_full(peer->walk);
+        sk_merger_open_walk(&causal->core, &peer->core, message);
     }
     send_parts(causal, peer);
 }
 
-void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_causal_message *message)
+void sk_causal_on_grant(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
-    bool ours = peer->asking && peer->session == message->session && message->number <= peer->sent &&
-                message->number > peer->acknowledged;
-    if (!ours) return; // of an ask that is over
-    peer->acknowledged = message->number;
-    send_parts(causal, peer);
+    if (sk_merger_on_grant(&causal->core, &peer->core, message)) send_parts(causal, peer);
 }
 
 void sk_causal_sync_drop(sk_causal_replica *causal, sk_causal_peer *peer)
 {
-    stop_answering(causal, peer);
+    sk_merger_stop_answering(&causal->core, &peer->core);
     peer->held_of = false;
-    if (causal->ask.peer != peer) return;
+    if (causal->core.ask.peer != &peer->core) return;
     forget_ask(causal);
     sk_causal_ask_somebody(causal);
 }

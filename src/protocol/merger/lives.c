@@ -1,4 +1,6 @@
-#include "protocol/lives.h"
+#include "protocol/merger/lives.h"
+
+#include "base/assert.h"
 
 uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk_vector *seen, uint64_t beyond)
 {
@@ -13,6 +15,7 @@ uint64_t sk_life_choose(uint32_t node, uint64_t boot, uint64_t wall_ms, const sk
     // Not the next number: a life may be lost that had it, its operations being sent before they are on disk. Another start, another boot.
     if ((time_ms << BOOT_BITS | low) <= beyond) time_ms = (beyond >> BOOT_BITS) + 1 + (boot >> BOOT_BITS) % SPREAD;
     uint64_t life = time_ms << BOOT_BITS | low;
+    SK_ASSERT(life >> SK_ACTOR_LIFE_BITS == 0); // from SK_LIFE_HONEST_MAX on there are 2^29 starts left
     return life ? life : 1;
 }
 
@@ -31,4 +34,14 @@ sk_operation_head sk_operation_head_read(sk_reader *reader)
     if (head.first == 0 || head.first > SK_COUNTER_MAX || more > 1) reader->bad = true;
     head.last = head.first + more;
     return head;
+}
+
+sk_slice sk_operations_take(sk_reader *reader, size_t size, sk_operation_head *last)
+{
+    const uint8_t *from = reader->at;
+    while (sk_reader_left(reader) && (size_t)(reader->at - from) < size) {
+        *last = sk_operation_head_read(reader);
+        SK_ASSERT(!reader->bad);
+    }
+    return sk_slice_make(from, (size_t)(reader->at - from));
 }
