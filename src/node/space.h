@@ -6,8 +6,8 @@
 //                                     +--> query   --> reads
 //                                     +--> fetch, snapshots --> wal, transfer
 //
-// Invariants: applied ascends by one (or jumps at an installed snapshot); held sends leave in the order they came, the first of them when its `after` is on disk; marks ascend in both
-// number and sequence.
+// Invariants: applied ascends by one (or jumps at an installed snapshot); held sends leave in the order they came, the first of them when
+// its `after` is on disk; marks ascend in both number and sequence.
 //
 // Durability. `always`: what was answered is on disk. `group` and `volatile` (crdt and causal only): an answer leaves at once, and the log is
 // written and synced when the oldest record has waited for half of the `window` (or with whatever else is synced sooner). The other half is

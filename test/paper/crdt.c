@@ -438,6 +438,19 @@ static void C11_absurd_lives(void **state)
     sk_vector_retire(&report.seen, sk_actor_make(3, life));
     receive(&c, 0, 2, &report);
     assert_true(sk_vector_get(sk_crdt_seen(other), sk_actor_make(3, life)) != SK_RETIRED);
+    // Pushed so far, a node is heard itself, with all the lives it had there; and then others may tell of them.
+    sk_vector_clear(&report.base);
+    sk_vector_copy(&report.seen, sk_crdt_seen(other));
+    sk_actor far = sk_actor_make(2, SK_LIFE_HONEST_MAX);
+    report.life = SK_LIFE_HONEST_MAX + 2;
+    sk_vector_raise(&report.seen, far, 1);
+    sk_vector_raise(&report.seen, far + 2, 1);
+    uint64_t heard = other->core.counts.reports_received;
+    receive(&c, 0, 3, &(sk_merger_message){.kind = SK_CRDT_REPORT, .life = life, .seen = report.seen});
+    assert_true(other->core.counts.reports_received == heard);
+    receive(&c, 0, 2, &report);
+    receive(&c, 0, 3, &(sk_merger_message){.kind = SK_CRDT_REPORT, .life = life, .seen = report.seen});
+    assert_true(other->core.counts.reports_received == heard + 2);
     sk_vector_deinit(&report.seen);
     sk_vector_deinit(&report.base);
     sk_vector_deinit(&done.seen);

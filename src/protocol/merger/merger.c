@@ -125,10 +125,13 @@ sk_merger_peer *sk_merger_find_peer(const sk_merger *merger, sk_node_id id)
     return NULL;
 }
 
+// `sender`: in the life that it says is its present one. Of that and of those before it, it is believed.
 static bool has_absurd(const sk_merger *merger, const sk_vector *vector, sk_actor sender)
 {
     for (size_t i = 0; i < vector->count; i++) {
-        if (vector->list[i].actor != sender && sk_merger_is_absurd(merger, vector->list[i].actor)) return true;
+        sk_actor actor = vector->list[i].actor;
+        bool its_own = sk_actor_node(actor) == sk_actor_node(sender) && actor <= sender;
+        if (!its_own && sk_merger_is_absurd(merger, actor)) return true;
     }
     return false;
 }

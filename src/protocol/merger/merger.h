@@ -174,7 +174,7 @@ void sk_merger_ask_peer(sk_merger *merger, sk_merger_peer *peer, uint8_t kind, b
 bool sk_merger_is_asked(sk_merger *merger, const sk_merger_peer *peer, const sk_merger_message *message); // it is the next part; else ignored
 void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind, const sk_merger_message *message);
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector); // nobody but we know how far our present life has come
-// A life that no honest node has (C11), unless its node says so itself: were it believed, nothing greater would be left for its node to begin.
+// A life that no honest node has (C11), unless its node said so itself, or it is in V: were it believed, nothing greater would be left for its node to begin.
 bool sk_merger_is_absurd(const sk_merger *merger, sk_actor actor);
 
 // False: such an ask was answered before. Else what the peer asked for before is over, and the protocol may open a walk.

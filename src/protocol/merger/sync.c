@@ -55,7 +55,8 @@ bool sk_merger_is_absurd(const sk_merger *merger, sk_actor actor)
 {
     const sk_merger_peer *peer = sk_merger_find_peer(merger, sk_actor_node(actor));
     uint64_t known = sk_actor_node(actor) == merger->self ? merger->life : peer ? peer->life : 0;
-    return sk_actor_life(actor) >= SK_LIFE_HONEST_MAX && sk_actor_life(actor) > known;
+    bool accepted = sk_actor_life(actor) <= known || sk_vector_get(sk_merger_seen(merger), actor);
+    return sk_actor_life(actor) >= SK_LIFE_HONEST_MAX && !accepted;
 }
 
 // ---- Being asked ----
