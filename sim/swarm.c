@@ -173,8 +173,6 @@ static void set_bounds(sk_swarm *swarm)
     sk_ns slowest = swarm->timing.election_max / 1000000 * (1000000 + 2 * swarm->drift_ppm_max);
     // Before that, connections that broke in the storm are noticed and dialled again.
     swarm->lead_max = 10 * slowest + 2 * (swarm->notice_max + swarm->redial_max);
-    // Each node takes writes and all write them down: votes wait behind these, on slow disks longer than an election is to take.
-    if (swarm->mergeable) swarm->lead_max *= 3;
     swarm->heal_max = 60 * SK_S;
 }
 

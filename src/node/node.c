@@ -289,6 +289,7 @@ void sk_node_log_grew(sk_node *node, size_t bytes, sk_ns within)
 static void flush_log(sk_node *node)
 {
     bool wait = node->sync_at != SK_NEVER && node->now < node->sync_at && node->unsynced < UNSYNCED_MAX && !node->stopping;
+    wait = wait && !sk_wal_is_behind(node->wal); // else who is refused because of that would wait for nothing
     for (size_t i = 0; wait && i < node->active_count; i++) wait = !sk_space_wants_sync(node->active[i]);
     if (wait) return;
     sk_wal_flush(node->wal);

@@ -14,6 +14,9 @@ static const sk_ns refused_pause = 5 * SK_MS;
 static const char not_ordered[] = "-CLUSTERDOWN no leader within request-timeout: certainly not applied, try again\r\n";
 static const char maybe_ordered[] = "-UNKNOWN may or may not have been applied: no answer within request-timeout\r\n";
 
+static const char not_taken[] = "-TRYAGAIN more waits for this node's disk than may: certainly not applied, try again\r\n";
+static const char loading[] = "-LOADING this node is taking over the state of another: certainly not applied, try again\r\n";
+
 static const char maybe_before_drop[] = "-UNKNOWN may or may not have been applied: its space has been dropped\r\n";
 
 void sk_origin_init(sk_origin *origin)
@@ -272,12 +275,20 @@ void sk_origin_installed(sk_space *space)
     pop_answered(space);
 }
 
+// Why what was not delivered was not; it has certainly not been applied.
+static sk_slice undelivered(const sk_space *space)
+{
+    if (!space->protocol->mergeable) return sk_slice_text(not_ordered);
+    return space->status.loading ? sk_slice_text(loading) : sk_slice_text(not_taken);
+}
+
 static void expire(sk_space *space)
 {
     sk_origin *origin = &space->origin;
     sk_ns now = space->node->now;
+    bool mergeable = space->protocol->mergeable; // it runs when it is delivered, here, or not at all
     while (origin->waiting.count && item_at(&origin->waiting, 0)->deadline <= now) {
-        settle(origin, item_at(&origin->waiting, 0), sk_slice_text(not_ordered));
+        settle(origin, item_at(&origin->waiting, 0), undelivered(space));
         sk_ring_pop_front(&origin->waiting, 1);
     }
     // Each expires once: those already told have given up their client and their command.
@@ -285,7 +296,8 @@ static void expire(sk_space *space)
         sk_origin_item *item = item_at(&origin->sent, i);
         if (item->deadline > now) break;
         origin->expired_count = i + 1;
-        if (!item->answered && item->command) settle(origin, item, sk_slice_text(maybe_ordered));
+        if (item->answered || !item->command) continue;
+        settle(origin, item, mergeable && i >= origin->sent_count ? undelivered(space) : sk_slice_text(maybe_ordered));
     }
 }
 

@@ -403,7 +403,10 @@ static void step_once(sk_space *space, sk_event *event)
     SK_ASSERT(!space->node->stepping); // effects are the node's: no step within a step, of whichever space
     space->node->stepping = true;
     event->now = space->node->now;
-    if (space->protocol->mergeable) event->wall_ms = sk_node_wall_ms(space->node);
+    if (space->protocol->mergeable) {
+        event->wall_ms = sk_node_wall_ms(space->node);
+        event->disk_behind = sk_wal_is_behind(space->node->wal);
+    }
     sk_effects_reset(&space->node->effects);
     space->protocol->step(space->replica, event, &space->node->effects);
     bool together = space->node->effects.count > 2 && space->machine->ops->prefetch && !space->protocol->mergeable;
@@ -492,10 +495,9 @@ void sk_space_ask_sync(sk_space *space)
     if (space->marks.count) sk_node_log_grew(space->node, 0, may_wait(space, SK_RECORD_ENTRY));
 }
 
-// The oldest record that is not on disk is a window old, or there is too much: more is written than the disk takes.
+// The oldest record that is not on disk is a window old: more is written than the disk takes.
 static bool disk_is_behind(const sk_space *space)
 {
-    if (sk_wal_is_behind(space->node->wal)) return true;
     return space->marks.count && space->node->now >= ((const mark *)sk_ring_at(&space->marks, 0))->at + space->window;
 }
 

@@ -66,7 +66,9 @@ enum sk_event_kind {
 typedef struct sk_event {
     enum sk_event_kind kind;
     sk_ns now; // never less than in the event before
-    uint64_t wall_ms; // this node's wall time, since 1970, for better or worse: only mergeable replicas look at it
+    // Only mergeable replicas look at these.
+    uint64_t wall_ms;  // this node's wall time, since 1970, for better or worse
+    bool disk_behind;  // too much waits for this node's disk: what need not be recorded now should not be
     union {
         struct { // the link to a peer came up or went down; a fresh round trip may come with `up` repeated
             sk_node_id peer;

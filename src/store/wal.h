@@ -101,8 +101,8 @@ uint64_t sk_wal_append(sk_wal *wal, uint32_t space, const sk_record *record);
 // Starts writing what is pending, if anything is and no write is under way.
 void sk_wal_flush(sk_wal *wal);
 uint64_t sk_wal_durable(const sk_wal *wal); // the greatest sequence on disk
-// More than a quarter of size_max waits for the disk: whoever may add to it without waiting should wait now, for what others add, votes too,
-// is written behind it.
+// More than a quarter of size_max waits for the disk: whoever can do without adding to it should, for what others add, votes too, is written
+// behind it.
 bool sk_wal_is_behind(const sk_wal *wal);
 
 // A snapshot has made this space's entries up to `position` unnecessary. Segments that nobody needs are

@@ -10,6 +10,12 @@ static void a_write_waits_for_its_own_disk_alone(void **state)
 }
 
 // A batch names only what is new to those who have the actor's earlier ones.
+static void D11_a_disk_that_is_behind(void **state)
+{
+    run_a_disk_that_is_behind(&sk_causal);
+    run_an_answer_waits_for_the_disk(&sk_causal);
+}
+
 static void needs_are_trimmed(void **state)
 {
     crdt_cluster c;
@@ -406,6 +412,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_waits_for_its_own_disk_alone),
+        cmocka_unit_test(D11_a_disk_that_is_behind),
         cmocka_unit_test(needs_are_trimmed),
         cmocka_unit_test(V01_not_before_its_cause_through_a_third),
         cmocka_unit_test(V01_a_new_life_needs_what_was_there),

@@ -39,6 +39,7 @@ typedef struct computer {
     sk_node_id id;
     bool up;
     bool damaged; // its log: said at the next start
+    bool disk_behind;
     uint64_t boot;
     int64_t wall_offset_ms;
     sk_machine *machine;
@@ -164,6 +165,7 @@ static inline void crdt_step(crdt_cluster *c, computer *n, sk_event event)
 {
     event.now = c->now;
     event.wall_ms = crdt_wall(c, n);
+    event.disk_behind = n->disk_behind;
     sk_effects_reset(&n->effects);
     c->protocol->step(n->replica, &event, &n->effects);
     crdt_carry_out(c, n);

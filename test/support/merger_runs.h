@@ -246,6 +246,63 @@ static inline void run_a_backup_from_within_a_life_that_is_over(const sk_protoco
     crdt_close(&c);
 }
 
+// A disk that is behind: nothing more is taken, from a client or a peer, and what peers have made meanwhile comes soon after.
+static inline void run_a_disk_that_is_behind(const sk_protocol *protocol)
+{
+    crdt_cluster c;
+    crdt_open_with(&c, protocol, 3, 5);
+    computer *n = &c.nodes[1];
+    for (size_t i = 0; i < 3; i++) submit(&c, i, "incr k");
+    crdt_run(&c, 5 * SK_S);
+    n->disk_behind = true;
+    size_t records = n->records.count;
+    uint64_t answered = n->answered;
+    for (int i = 0; i < 100; i++) submit(&c, 0, "incr k");
+    submit(&c, 1, "incr k");
+    crdt_run(&c, 5 * SK_S);
+    assert_int_equal(n->refused, 1);
+    assert_int_equal(n->answered, answered);
+    assert_int_equal(n->records.count, records);
+    assert_true(merger_of(&c, 1)->counts.ignored.disk_behind > 0);
+    n->disk_behind = false;
+    crdt_run(&c, 500 * SK_MS);
+    reads(&c, "get k", "$3\r\n103\r\n");
+    crdt_run(&c, 5 * SK_S);
+    agree(&c);
+    crdt_close(&c);
+}
+
+// It comes to be behind while it takes what it asked for: as many parts as were under way, the next when these are on disk.
+static inline void run_an_answer_waits_for_the_disk(const sk_protocol *protocol)
+{
+    enum { KEYS = 1600, SIZE = 500 };
+    char value[SIZE + 1];
+    memset(value, 'v', SIZE);
+    value[SIZE] = '\0';
+    crdt_cluster c;
+    crdt_open_with(&c, protocol, 2, 6);
+    computer *n = &c.nodes[1];
+    crdt_run(&c, SK_S);
+    cut_all(&c, true);
+    for (int i = 0; i < KEYS; i++) submit(&c, 0, "set k%d %s", i, value);
+    crdt_sync_disk(&c, &c.nodes[0]);
+    cut_all(&c, false);
+    while (!merger_of(&c, 1)->ask.parts) crdt_next(&c, SK_NEVER);
+    n->disk_behind = true;
+    uint64_t parts = merger_of(&c, 1)->ask.parts;
+    for (int i = 0; i < 10; i++) { // all but node 2's disk
+        crdt_sync_disk(&c, &c.nodes[0]);
+        arrive(&c, 0, 1);
+        arrive(&c, 1, 0);
+    }
+    assert_non_null(merger_of(&c, 1)->ask.peer);
+    assert_int_equal(merger_of(&c, 1)->ask.parts, parts + SK_MERGER_PARTS_MAX);
+    n->disk_behind = false;
+    crdt_run(&c, 5 * SK_S);
+    agree(&c);
+    crdt_close(&c);
+}
+
 // When all is said, nobody speaks, and nobody wants to be woken.
 static inline void run_an_idle_space_is_quiet(const sk_protocol *protocol)
 {

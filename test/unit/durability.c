@@ -154,6 +154,62 @@ static void D11_no_more_waits_than_a_part_of_the_log(void **state)
     sk_free(line);
 }
 
+// The disk stands still: what others write is not taken without end, and who asks here for more is told that it was not taken.
+static void D11_a_node_takes_no_more_than_its_disk_does(void **state)
+{
+    enum { SIZE = 60000, FIT = 96 * 1024 * 1024 / 4 / SIZE, WRITES = FIT + 100, MORE = 20 };
+    char *line = sk_alloc(SIZE + 16);
+    snprintf(line, 16, "SET m/k ");
+    memset(line + 8, 'x', SIZE);
+    line[8 + SIZE] = '\0';
+    for (int at = 0; at < 2; at++) {
+        setting *s = open_all(protocols[at], durabilities[0]);
+        s->g.nodes[2].disk_stopped = true;
+        for (int i = 0; i < WRITES; i++) assert_string_equal(group_ask(&s->g, 1, &s->one, line), "+OK\r\n");
+        sk_node *node = s->g.nodes[2].w.node;
+        uint64_t waiting = sk_node_space_facts(node, node->space_count - 1, false).not_synced;
+        assert_true(waiting >= FIT - 10 && waiting <= FIT + 2);
+        sk_buffer_clear(&s->two.output);
+        for (int i = 0; i < MORE; i++) group_send(&s->g, 2, &s->two, "INCR m/n");
+        group_run(&s->g, s->g.nodes[2].config.request_timeout + 10 * SK_MS);
+        size_t refused = 0;
+        for (size_t i = 0; i + 10 < s->two.output.size; i++) refused += memcmp(s->two.output.data + i, "-TRYAGAIN ", 10) == 0;
+        assert_int_equal(refused, MORE);
+        s->g.nodes[2].disk_stopped = false;
+        group_run(&s->g, 5 * SK_S);
+        assert_string_equal(group_ask(&s->g, 2, &s->two, "GET m/n"), "$-1\r\n");
+        assert_string_equal(group_ask(&s->g, 2, &s->two, "STRLEN m/k"), ":60000\r\n");
+        close_all(s);
+    }
+    sk_free(line);
+}
+
+// A small log: what a peer made is a quarter of it, and would wait for the report to be written. Whoever asks for more must not wait for that.
+static void D11_what_is_too_much_is_written_at_once(void **state)
+{
+    setting *s = sk_alloc_zeroed(sizeof *s);
+    group_prepare(&s->g, 2);
+    s->g.nodes[2].config.wal = (sk_wal_config){.segment_size = 64 * 1024, .size_max = 4 * 64 * 1024};
+    group_open(&s->g);
+    GROUP_UNTIL(&s->g, group_leader(&s->g));
+    group_connect(&s->g, 1, &s->one);
+    GROUP_UNTIL(&s->g, strcmp(group_ask(&s->g, 1, &s->one, "SET ready 1"), "+OK\r\n") == 0);
+    assert_string_equal(group_ask(&s->g, 1, &s->one, "SPACE CREATE made PREFIX m/ PROTOCOL crdt"), "+OK\r\n");
+    group_connect(&s->g, 2, &s->two);
+    GROUP_UNTIL(&s->g, strcmp(group_ask(&s->g, 2, &s->two, "SET m/ready 1"), "+OK\r\n") == 0);
+    group_run(&s->g, 5 * SK_S);
+    char line[256];
+    int size = snprintf(line, sizeof line, "SET m/k %0200d", 7);
+    assert_true(size > 0 && (size_t)size < sizeof line);
+    for (int i = 0; i < 310; i++) group_send(&s->g, 1, &s->one, line); // fewer bytes than are written by themselves
+    group_run(&s->g, 20 * SK_MS);
+    sk_buffer_clear(&s->two.output);
+    group_send(&s->g, 2, &s->two, "INCR m/n");
+    group_run(&s->g, 20 * SK_MS);
+    assert_true(group_heard(&s->two, ":1\r\n"));
+    close_all(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +217,8 @@ int main(void)
         cmocka_unit_test(D11_answers_wait_for_a_disk_that_falls_behind),
         cmocka_unit_test(D11_what_waits_is_written_in_time),
         cmocka_unit_test(D11_no_more_waits_than_a_part_of_the_log),
+        cmocka_unit_test(D11_a_node_takes_no_more_than_its_disk_does),
+        cmocka_unit_test(D11_what_is_too_much_is_written_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

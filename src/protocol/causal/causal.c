@@ -106,7 +106,9 @@ static void on_link(sk_causal_replica *causal, const sk_event *event)
 static void on_message(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
     switch ((enum sk_causal_kind)message->kind) {
-    case SK_CAUSAL_BATCHES: sk_causal_on_batches(causal, peer, message->bytes); break;
+    case SK_CAUSAL_BATCHES:
+        if (!sk_merger_declines(&causal->core)) sk_causal_on_batches(causal, peer, message->bytes);
+        break;
     case SK_CAUSAL_REPORT: sk_causal_on_report(causal, peer, message); break;
     case SK_CAUSAL_ASK: sk_causal_on_ask(causal, peer, message); break;
     case SK_CAUSAL_LOGGED: sk_causal_on_logged(causal, peer, message); break;

@@ -24,7 +24,7 @@ static void ask_peer(sk_causal_replica *causal, sk_causal_peer *peer, bool every
 
 void sk_causal_ask_somebody(sk_causal_replica *causal)
 {
-    if (causal->core.ask.peer || causal->core.loading) return;
+    if (causal->core.loading || !sk_merger_may_ask(&causal->core)) return;
     for (size_t n = 0; n < causal->core.peer_count; n++) {
         sk_causal_peer *peer = &causal->peers[(causal->core.session + n) % causal->core.peer_count]; // another one each time
         if (!peer->core.linked) continue;
@@ -45,10 +45,9 @@ sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal)
 
 void sk_causal_sync_tick(sk_causal_replica *causal)
 {
-    if (sk_merger_sync_tick(&causal->core)) {
-        forget_ask(causal);
-        sk_causal_ask_somebody(causal);
-    }
+    bool given_up = sk_merger_sync_tick(&causal->core);
+    if (given_up) forget_ask(causal);
+    if (sk_merger_ask_due(&causal->core) || given_up) sk_causal_ask_somebody(causal);
     if (causal->core.now < causal->gap_at) return;
     sk_causal_ask_somebody(causal);
     causal->gap_at = causal->held.count ? causal->core.now + retry_pause : SK_NEVER;
@@ -64,8 +63,8 @@ static void ask_again(sk_causal_replica *causal, bool progress)
 void sk_causal_on_logged(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)
 {
     if (!sk_merger_is_asked(&causal->core, &peer->core, message)) return;
-    sk_merger_grant(&causal->core, &peer->core, SK_CAUSAL_GRANT, message);
     sk_causal_on_batches(causal, peer, message->bytes);
+    sk_merger_grant(&causal->core, &peer->core, SK_CAUSAL_GRANT, message); // behind what it brought, should it wait for the disk
 }
 
 void sk_causal_on_logged_all(sk_causal_replica *causal, sk_causal_peer *peer, const sk_merger_message *message)

@@ -63,6 +63,7 @@ void sk_crdt_on_operations(sk_crdt_replica *crdt, sk_crdt_peer *peer, sk_slice o
         crdt->counts.not_its_own++;
         return;
     }
+    if (sk_merger_declines(&crdt->core)) return;
     apply(crdt, peer, operations, true);
 }
 

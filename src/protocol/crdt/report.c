@@ -49,7 +49,8 @@ static bool all_satisfied(const sk_crdt_replica *crdt)
 }
 
 // What a peer sent before it had seen a reset, and we have not merged yet, must not find the tally forgotten that was reset. Links keep
-// their order, so it came before the report; but not while it is held behind a gap or a walk is half merged.
+// their order, so it came before the report; but not while it is held behind a gap or a walk is half merged. (What was dropped comes by a walk,
+// with the reset.)
 void sk_crdt_settle(sk_crdt_replica *crdt)
 {
     bool all = crdt->core.ask.peer == NULL;

@@ -12,7 +12,7 @@ static void forget_ask(sk_crdt_replica *crdt)
 
 void sk_crdt_ask_somebody(sk_crdt_replica *crdt)
 {
-    if (crdt->core.ask.peer) return;
+    if (!sk_merger_may_ask(&crdt->core)) return;
     for (size_t n = 0; n < crdt->core.peer_count; n++) {
         sk_crdt_peer *peer = &crdt->peers[(crdt->core.session + n) % crdt->core.peer_count]; // another one each time
         if (!peer->core.linked) continue;
@@ -27,9 +27,9 @@ void sk_crdt_ask_somebody(sk_crdt_replica *crdt)
 
 void sk_crdt_sync_tick(sk_crdt_replica *crdt)
 {
-    if (!sk_merger_sync_tick(&crdt->core)) return;
-    forget_ask(crdt);
-    sk_crdt_ask_somebody(crdt);
+    bool given_up = sk_merger_sync_tick(&crdt->core);
+    if (given_up) forget_ask(crdt);
+    if (sk_merger_ask_due(&crdt->core) || given_up) sk_crdt_ask_somebody(crdt);
 }
 
 void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_merger_message *message)

@@ -15,6 +15,7 @@ bool sk_merger_step(sk_merger *merger, const sk_event *event, sk_effects *out)
     SK_ASSERT(merger->started && event->now >= merger->now);
     merger->now = event->now;
     if (event->wall_ms) merger->wall_ms = event->wall_ms;
+    merger->disk_behind = event->disk_behind;
     merger->out = out;
     if (!merger->halted) return true;
     if (event->kind == SK_EVENT_SUBMIT) refuse(merger, event->submit.request, SK_ENOTLEADER);
@@ -34,7 +35,7 @@ void sk_merger_halt(sk_merger *merger)
 
 bool sk_merger_admit(sk_merger *merger, const sk_event *event)
 {
-    bool full = merger->answer_count >= merger->limits.pending_max;
+    bool full = merger->answer_count >= merger->limits.pending_max || merger->disk_behind;
     if (full || merger->loading) refuse(merger, event->submit.request, full ? SK_EBUSY : SK_EAGAIN);
     return !full && !merger->loading;
 }

@@ -16,6 +16,10 @@
 // is copied to the step's arena. What has effects is called within start or step only, while `out` is set. Nothing here fails: what others
 // sent and is wrong is ignored and counted.
 //
+// A disk that is behind. What a replica records waits in memory, and other spaces' votes wait behind it. So while too much waits, submits are
+// refused, what peers send of themselves is dropped, and nothing is asked for. A report tells of all that was dropped; parts of an answer
+// that is under way are taken, but the next is asked for when they are on disk.
+//
 // Invariants (sk_merger_check): B <= V; we ask, and answer, linked peers only; parts under way are bounded.
 #ifndef SK_PROTOCOL_MERGER_MERGER_H
 #define SK_PROTOCOL_MERGER_MERGER_H
@@ -67,7 +71,7 @@ typedef struct sk_merger_counts {
     uint64_t asks, given_up, full_walks;
     uint64_t reports_sent, reports_received, mismatches, closed, reborn;
     struct { // messages, or parts of one, by why
-        uint64_t malformed, not_a_member, not_linked, other_session, held_full;
+        uint64_t malformed, not_a_member, not_linked, other_session, held_full, disk_behind;
     } ignored;
 } sk_merger_counts;
 
@@ -89,6 +93,7 @@ typedef struct sk_merger {
 
     sk_ns now;
     uint64_t wall_ms;
+    bool disk_behind; // as in the event
     sk_effects *out;
 
     uint64_t number;    // last record
@@ -108,6 +113,7 @@ typedef struct sk_merger {
     sk_ns report_at;
     sk_merger_ask ask;
     uint64_t session; // of the last ask
+    sk_ns ask_at;     // the disk was behind: when to try again
     sk_merger_counts counts;
     sk_buffer scratch;
     sk_buffer head; // of a message
@@ -145,6 +151,8 @@ void sk_merger_halt(sk_merger *merger); // the disk failed
 
 // The peer whose message it is. NULL: it is ignored. `*out` is to be deinited in both cases.
 sk_merger_peer *sk_merger_on_receive(sk_merger *merger, const sk_event *event, sk_merger_message *out);
+// What a peer has sent of itself is not taken now. Counted; it will be asked for.
+bool sk_merger_declines(sk_merger *merger);
 sk_merger_peer *sk_merger_find_peer(const sk_merger *merger, sk_node_id id); // NULL: no peer of that number
 void sk_merger_send(sk_merger *merger, sk_node_id to, const sk_merger_message *message, uint64_t after);
 size_t sk_merger_send_to_linked(sk_merger *merger, const sk_merger_message *message, uint64_t after); // how many they are
@@ -168,6 +176,8 @@ void sk_merger_answer_all(sk_merger *merger);
 
 // ---- sync.c: asks for what is missed, and answers to them ----
 
+bool sk_merger_may_ask(sk_merger *merger); // nobody is asked yet; and the disk takes more, else it is to be tried again soon:
+bool sk_merger_ask_due(sk_merger *merger); // now
 bool sk_merger_may_mend(const sk_merger *merger, const sk_merger_peer *peer); // ask it for everything now
 bool sk_merger_is_ahead(const sk_merger *merger, const sk_merger_peer *peer); // it has seen something that we have not
 void sk_merger_ask_peer(sk_merger *merger, sk_merger_peer *peer, uint8_t kind, bool everything); // kind: of the message

@@ -5,8 +5,22 @@
 static const sk_ns patience = 5 * SK_S;         // with a peer that was asked
 static const sk_ns answer_patience = 20 * SK_S; // with a peer that asked: longer than it has with us
 static const sk_ns mend_pause = 60 * SK_S;      // between two walks over everything with one peer
+static const sk_ns behind_pause = 50 * SK_MS;   // until somebody may be asked, when the disk was behind
 
 // ---- Asking ----
+
+bool sk_merger_may_ask(sk_merger *merger)
+{
+    if (merger->disk_behind) merger->ask_at = merger->now + behind_pause;
+    return !merger->ask.peer && !merger->disk_behind;
+}
+
+bool sk_merger_ask_due(sk_merger *merger)
+{
+    if (merger->now < merger->ask_at) return false;
+    merger->ask_at = SK_NEVER;
+    return true;
+}
 
 bool sk_merger_may_mend(const sk_merger *merger, const sk_merger_peer *peer)
 {
@@ -42,7 +56,7 @@ void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind
     merger->ask.parts++;
     merger->ask.until = merger->now + patience;
     sk_merger_message grant = {.kind = kind, .session = message->session, .number = message->number};
-    sk_merger_send(merger, peer->id, &grant, 0);
+    sk_merger_send(merger, peer->id, &grant, merger->disk_behind ? merger->number : 0);
 }
 
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector)
@@ -134,7 +148,8 @@ bool sk_merger_sync_tick(sk_merger *merger)
 
 sk_ns sk_merger_sync_deadline(const sk_merger *merger)
 {
-    sk_ns at = merger->ask.peer ? merger->ask.until : SK_NEVER;
+    sk_ns at = merger->ask_at;
+    if (merger->ask.peer && merger->ask.until < at) at = merger->ask.until;
     for (size_t i = 0; i < merger->peer_count; i++) {
         const sk_merger_peer *peer = merger->peers[i];
         if (peer->asking && peer->until < at) at = peer->until;
