@@ -162,6 +162,18 @@ int sk_head_read(sk_head *out, sk_slice bytes)
     return head_read(out, bytes, NULL);
 }
 
+int sk_head_read_outline(sk_head *out, sk_slice bytes, sk_slice *content)
+{
+    enum { COUNTS = 3 }; // a byte each, when all are 0; and a last byte of 0 says that there are no parts
+    if (bytes.size < COUNTS || bytes.data[bytes.size - 1] != 0) return head_read(out, bytes, content);
+    sk_reader reader = sk_reader_make(bytes);
+    sk_context_read(&out->context, &reader);
+    out->members = out->fields = out->parts = 0;
+    if (reader.bad || sk_reader_left(&reader) < COUNTS) return SK_ECORRUPT;
+    *content = sk_slice_make(reader.at, sk_reader_left(&reader) - COUNTS);
+    return 0;
+}
+
 static void head_write(const sk_head *head, sk_buffer *out, sk_slice *content)
 {
     sk_context_write(&head->context, out);

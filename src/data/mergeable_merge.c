@@ -356,39 +356,55 @@ void sk_mergeable_settle(sk_mergeable *state, const sk_vector *stable)
 // key a second time would cost as much as the change did; but nothing more would ever come to a tombstone, or to dead tallies.
 static void settle_key(sk_mergeable *state, sk_slice key)
 {
-    bool known = sk_head_load(state, key, &state->head);
-    SK_ASSERT(known);
+    if (!sk_head_load(state, key, &state->head)) return; // a tombstone, forgotten under another actor's entry
     sk_head_store(state, key, &state->head);
 }
 
-// From actor to actor: those of its entries that base covers are the first ones.
-bool sk_mergeable_collect(sk_mergeable *state, size_t budget)
+// Entries of the index from `settling` on that base covers, up to so many, into state->entry: each its tag, and itself, sized. From actor to
+// actor: those of its entries that base covers are the first ones.
+static size_t gather_settled(sk_mergeable *state, size_t most)
 {
-    sk_buffer copy = {0};
-    while (budget && state->settling) {
-        sk_tree_cursor cursor;
-        sk_slice entry;
-        sk_slice key;
-        sk_value plain;
-        sk_tree_seek(&cursor, &state->index, sk_index_key(&state->index_key, state->settling, 0, (sk_slice){0}));
+    sk_tree_cursor cursor;
+    sk_slice entry;
+    sk_slice key;
+    sk_value plain;
+    size_t count = 0;
+    bool again = true;
+    sk_buffer_clear(&state->entry);
+    while (count < most && state->settling) {
+        if (again) sk_tree_seek(&cursor, &state->index, sk_index_key(&state->index_key, state->settling, 0, (sk_slice){0}));
         if (!sk_tree_next(&cursor, &entry, &plain)) {
             state->settling = 0;
             break;
         }
-        budget--;
         sk_dot dot = sk_index_dot(entry, &key);
-        if (!sk_vector_has(&state->base, dot)) {
-            state->settling = dot.actor + 1;
-            continue;
-        }
-        state->settling = dot.actor;
-        sk_buffer_clear(&copy);
-        sk_buffer_append_slice(&copy, entry);
-        sk_index_dot(sk_buffer_slice(&copy), &key);
-        if (!plain.tag) settle_key(state, key);
-        sk_tree_remove(&state->index, sk_buffer_slice(&copy));
+        bool settled = sk_vector_has(&state->base, dot);
+        again = !settled;
+        state->settling = settled ? dot.actor : dot.actor + 1;
+        if (!settled) continue;
+        sk_write_u8(&state->entry, plain.tag);
+        sk_write_sized(&state->entry, entry);
+        count++;
     }
-    sk_buffer_deinit(&copy);
+    return count;
+}
+
+bool sk_mergeable_collect(sk_mergeable *state, size_t budget)
+{
+    enum { TOGETHER = 64 };
+    while (budget && state->settling) {
+        size_t count = gather_settled(state, budget < TOGETHER ? budget : TOGETHER);
+        if (!count) break;
+        budget -= count;
+        sk_reader reader = sk_reader_make(sk_buffer_slice(&state->entry));
+        while (sk_reader_left(&reader)) {
+            bool plain = sk_read_u8(&reader);
+            sk_slice entry = sk_read_sized(&reader);
+            sk_slice key;
+            sk_index_dot(entry, &key);
+            if (sk_tree_remove(&state->index, entry) && !plain) settle_key(state, key);
+        }
+    }
     bool more = sk_tree_collect(&state->garbage, budget);
     return more || state->settling;
 }

@@ -37,6 +37,8 @@ sk_slice sk_index_key(sk_buffer *buffer, sk_actor actor, uint64_t counter, sk_sl
 sk_dot sk_index_dot(sk_slice index_key, sk_slice *key);
 
 int sk_head_read(sk_head *out, sk_slice bytes);
+// Its context and counts, and where its scalar and expiry stand; these are read too if there are parts. SK_ECORRUPT as above.
+int sk_head_read_outline(sk_head *out, sk_slice bytes, sk_slice *content);
 // Loads a key's head, empty if there is none, to be changed and stored. Between the two `keys` is not written: its place, and what the
 // head was, are kept in the state. False: nothing is known of the key.
 bool sk_head_load(sk_mergeable *state, sk_slice key, sk_head *head);

@@ -4,17 +4,20 @@
 #include "data/mergeable_private.h"
 
 struct sk_walk {
-    sk_tree keys, parts, index; // snapshots
+    sk_tree keys, parts, index; // snapshots; index: of differences alone
     sk_vector seen, base, since;
     bool full, finished;
     sk_dot at;                  // differences: the next entry of the index to look at
     sk_buffer key;              // the key under way, or the last one given
     sk_buffer place;            // its entry in keys
+    sk_tree_cursor cursor;      // of everything: in keys, behind that
     bool begun;                 // there is such a key
     bool within;                // the key under way is not all given
     sk_buffer after;            // its last part given; empty: none
-    sk_head head;
-    sk_buffer entry, piece, parts_bytes;
+    sk_head head;               // of the key under way: its context and how many parts it has
+    sk_slice content;           // and its scalar and expiry, as they are in keys
+    sk_buffer entry, begin, parts_bytes; // of a piece: what stands before its content, and behind
+    sk_buffer pieces;
 };
 
 sk_walk *sk_walk_open(sk_mergeable *state, const sk_vector *since)
@@ -22,10 +25,11 @@ sk_walk *sk_walk_open(sk_mergeable *state, const sk_vector *since)
     sk_walk *walk = sk_alloc_zeroed(sizeof *walk);
     walk->keys = sk_tree_snapshot(&state->keys);
     walk->parts = sk_tree_snapshot(&state->parts);
-    walk->index = sk_tree_snapshot(&state->index);
     sk_vector_copy(&walk->seen, &state->seen);
     sk_vector_copy(&walk->base, &state->base);
     walk->full = !since || !sk_vector_covers(since, &state->base);
+    if (walk->full) sk_tree_seek(&walk->cursor, &walk->keys, (sk_slice){0});
+    else walk->index = sk_tree_snapshot(&state->index);
     if (since) sk_vector_copy(&walk->since, since);
     return walk;
 }
@@ -54,9 +58,17 @@ void sk_walk_close(sk_walk *walk)
     sk_vector_deinit(&walk->base);
     sk_vector_deinit(&walk->since);
     sk_head_deinit(&walk->head);
-    sk_buffer *const buffers[] = {&walk->key, &walk->place, &walk->after, &walk->entry, &walk->piece, &walk->parts_bytes};
+    sk_buffer *const buffers[] = {&walk->key, &walk->place, &walk->after, &walk->entry, &walk->begin, &walk->parts_bytes,
+                                  &walk->pieces};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) sk_buffer_deinit(buffers[i]);
     sk_free(walk);
+}
+
+static void take_head(sk_walk *walk, sk_slice bytes)
+{
+    int status = sk_head_read_outline(&walk->head, bytes, &walk->content);
+    SK_ASSERT(status == 0);
+    sk_context_trim(&walk->head.context, &walk->base); // who builds a state of it adds no entry to the index that base covers
 }
 
 static void load_head(sk_walk *walk)
@@ -64,9 +76,7 @@ static void load_head(sk_walk *walk)
     sk_value value;
     bool known = sk_tree_get(&walk->keys, sk_key_entry(&walk->place, sk_buffer_slice(&walk->key)), &value);
     SK_ASSERT(known);
-    int status = sk_head_read(&walk->head, value.bytes);
-    SK_ASSERT(status == 0);
-    sk_context_trim(&walk->head.context, &walk->base); // who builds a state of it adds no entry to the index that base covers
+    take_head(walk, value.bytes);
 }
 
 // A key that several actors changed is found under each of them: it is given under the first.
@@ -110,15 +120,15 @@ static bool next_changed(sk_walk *walk)
 
 static bool next_any(sk_walk *walk)
 {
-    sk_tree_cursor cursor;
     sk_slice entry;
-    sk_tree_seek(&cursor, &walk->keys, sk_buffer_slice(&walk->place));
-    if (!sk_tree_next(&cursor, &entry, NULL)) return false;
-    if (walk->begun && sk_slice_equal(entry, sk_buffer_slice(&walk->place)) && !sk_tree_next(&cursor, &entry, NULL)) return false;
+    sk_value value;
+    if (!sk_tree_next(&walk->cursor, &entry, &value)) return false;
+    sk_buffer_clear(&walk->place);
+    sk_buffer_append_slice(&walk->place, entry);
     sk_buffer_clear(&walk->key);
     sk_buffer_append_slice(&walk->key, sk_entry_name(entry));
     walk->begun = true;
-    load_head(walk);
+    take_head(walk, value.bytes);
     return true;
 }
 
@@ -158,15 +168,14 @@ static bool write_piece(sk_walk *walk, sk_buffer *out, size_t budget)
     else sk_buffer_append_slice(&after, sk_buffer_slice(&walk->after));
     bool last = take_parts(walk, &count, budget);
     if (last) flags |= SK_PIECE_LAST;
-    sk_buffer_clear(&walk->piece);
-    sk_piece_write_begin(&walk->piece, flags, sk_buffer_slice(&walk->key), sk_buffer_slice(&after), &walk->head.context);
-    if (flags & SK_PIECE_FIRST) {
-        sk_scalar_write(&walk->head.scalar, true, &walk->piece);
-        sk_register_write(&walk->head.expiry, &walk->piece);
-    }
-    sk_write_varint(&walk->piece, count);
-    sk_buffer_append_slice(&walk->piece, sk_buffer_slice(&walk->parts_bytes));
-    sk_write_sized(out, sk_buffer_slice(&walk->piece));
+    sk_buffer_clear(&walk->begin);
+    sk_piece_write_begin(&walk->begin, flags, sk_buffer_slice(&walk->key), sk_buffer_slice(&after), &walk->head.context);
+    sk_slice content = flags & SK_PIECE_FIRST ? walk->content : (sk_slice){0};
+    sk_write_varint(out, walk->begin.size + content.size + sk_varint_size(count) + walk->parts_bytes.size);
+    sk_buffer_append_slice(out, sk_buffer_slice(&walk->begin));
+    sk_buffer_append_slice(out, content);
+    sk_write_varint(out, count);
+    sk_buffer_append_slice(out, sk_buffer_slice(&walk->parts_bytes));
     sk_buffer_deinit(&after);
     if (last) sk_buffer_clear(&walk->after);
     return last;
@@ -181,25 +190,25 @@ static void write_bound(sk_buffer *out, bool is_there, sk_slice entry)
 bool sk_walk_next(sk_walk *walk, sk_buffer *out, size_t budget)
 {
     SK_ASSERT(!walk->finished);
-    sk_buffer pieces = {0};
+    sk_buffer *pieces = &walk->pieces;
     sk_buffer from = {0};
     bool from_key = walk->full && walk->begun;
     sk_buffer_append_slice(&from, sk_buffer_slice(&walk->place));
+    sk_buffer_clear(pieces);
     do {
         if (!walk->within && !(walk->full ? next_any(walk) : next_changed(walk))) {
             walk->finished = true;
             break;
         }
-        walk->within = !write_piece(walk, &pieces, budget);
-    } while (pieces.size < budget);
+        walk->within = !write_piece(walk, pieces, budget);
+    } while (pieces->size < budget);
     sk_write_u8(out, walk->full);
     sk_vector_write(&walk->base, out);
     if (walk->full) {
         write_bound(out, from_key, sk_buffer_slice(&from));
         write_bound(out, !walk->finished, sk_buffer_slice(&walk->place));
     }
-    sk_buffer_append_slice(out, sk_buffer_slice(&pieces));
-    sk_buffer_deinit(&pieces);
+    sk_buffer_append_slice(out, sk_buffer_slice(pieces));
     sk_buffer_deinit(&from);
     return !walk->finished;
 }

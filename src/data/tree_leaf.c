@@ -165,7 +165,7 @@ sk_leaf *sk_leaf_insert(sk_leaf *leaf, uint32_t index, const sk_entry *entry)
     if (room(leaf) < size + SK_SLOT_SIZE) {
         size_t bytes = sk_leaf_bytes(leaf) + size + SK_SLOT_SIZE;
         SK_ASSERT(bytes <= SK_LEAF_BYTES_MAX);
-        size_t wanted = bytes + bytes / 8;
+        size_t wanted = bytes + bytes / (index == leaf->node.count ? 2 : 8); // keys that ascend: it fills to the end
         leaf = move(leaf, wanted < SK_LEAF_BYTES_MAX ? wanted : SK_LEAF_BYTES_MAX);
     }
     adopt_prefix(leaf, index, entry->key);
