@@ -247,6 +247,7 @@ void sk_origin_refused(sk_space *space, uint64_t number, int why)
     sk_origin *origin = &space->origin;
     if (number <= origin->answered_to || number - origin->answered_to > origin->sent.count) return;
     size_t index = (size_t)(number - origin->answered_to - 1);
+    if (why == SK_EUNKNOWN && space->protocol->mergeable) return; // it has run, and nobody knows whether that lasts
     // Whoever misses an earlier number does not say which: from the first unanswered on.
     if (why == SK_EPROTOCOL) index = 0;
     if (index < origin->sent_count) {
@@ -301,6 +302,13 @@ static void expire(sk_space *space)
     }
 }
 
+// From the first unanswered on.
+static void send_again(sk_origin *origin)
+{
+    if (origin->sent_count) origin->resends++;
+    origin->sent_count = 0;
+}
+
 void sk_origin_turn(sk_space *space)
 {
     sk_origin *origin = &space->origin;
@@ -315,15 +323,11 @@ void sk_origin_turn(sk_space *space)
     if (leader != origin->leader || space->status.epoch != origin->epoch) {
         origin->leader = leader;
         origin->epoch = space->status.epoch;
-        if (origin->sent_count) origin->resends++;
-        origin->sent_count = 0;
         origin->paused = false;
+        if (!space->protocol->mergeable) send_again(origin); // what a mergeable replica was given it has run, in whatever life it is now
     } else if (origin->resend_at <= now) {
         // Frames to a leader elsewhere may be lost; what we order ourselves is in the log until we lose office.
-        if (!origin->paused && origin->sent_count && leader != space->node->identity.node) {
-            origin->sent_count = 0;
-            origin->resends++;
-        }
+        if (!origin->paused && leader != space->node->identity.node) send_again(origin);
         origin->paused = false;
         origin->resend_at = SK_NEVER;
     }

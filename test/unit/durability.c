@@ -1,6 +1,8 @@
 // DURABILITY group and volatile of crdt and causal spaces: what is answered before the disk has it, and what is not.
 #include "base/alloc.h"
 #include "protocol/causal/message.h"
+#include "protocol/crdt/message.h"
+#include "protocol/merger/merger.h"
 #include "test/support/group.h"
 
 enum { WINDOW_MS = 60 };
@@ -210,10 +212,53 @@ static void D11_what_is_too_much_is_written_at_once(void **state)
     close_all(s);
 }
 
+// Node 1 says that it knows more of node 2's life than that does itself. How a report reads: protocol/crdt/message.h.
+static void tell_of_a_lost_future(group *g, sk_space *space)
+{
+    sk_merger *merger = (sk_merger *)(void *)space->replica;
+    sk_buffer payload = {0};
+    sk_buffer bytes = {0};
+    sk_merger_message report = {.kind = SK_CRDT_REPORT, .life = sk_merger_find_peer(merger, 1)->life, .heard_life = merger->life};
+    sk_vector_copy(&report.seen, sk_merger_seen(merger));
+    sk_vector_raise(&report.seen, sk_merger_self(merger), sk_vector_get(&report.seen, sk_merger_self(merger)) + 5);
+    sk_merger_message_write(merger->form, &report, &payload);
+    sk_frame_write(&bytes, &(sk_frame){.kind = SK_FRAME_PROTOCOL, .space = space->id, .payload = sk_buffer_slice(&payload)});
+    letter l = letter_make(1, 2, sk_buffer_slice(&bytes));
+    group_receive(g, &l);
+    sk_buffer_deinit(&l.bytes);
+    sk_buffer_deinit(&bytes);
+    sk_buffer_deinit(&payload);
+    sk_merger_message_deinit(&report);
+}
+
+// A request has run and waits for the disk when its replica must begin another life: it does not run again.
+static void C01_begun_again_runs_nothing_twice(void **state)
+{
+    setting *s = open_all(protocols[0], durabilities[0]);
+    const sk_node *node = s->g.nodes[2].w.node;
+    sk_space *space = node->spaces[node->space_count - 1];
+    uint64_t life = space->protocol->status(space->replica).epoch;
+    s->g.nodes[2].disk_stopped = true;
+    sk_buffer_clear(&s->two.output);
+    group_send(&s->g, 2, &s->two, "INCR m/n");
+    group_turn(&s->g);
+    tell_of_a_lost_future(&s->g, space);
+    group_run(&s->g, 20 * SK_MS);
+    assert_true(space->protocol->status(space->replica).epoch > life);
+    group_send(&s->g, 2, &s->two, "INCR m/other");
+    group_run(&s->g, 20 * SK_MS);
+    s->g.nodes[2].disk_stopped = false;
+    GROUP_UNTIL(&s->g, group_heard(&s->two, ":1\r\n:1\r\n"));
+    group_run(&s->g, 5 * SK_S);
+    assert_string_equal(group_ask(&s->g, 2, &s->two, "INCR m/n"), ":2\r\n");
+    close_all(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(C02_a_life_is_on_disk_before_anybody_hears_of_it),
+        cmocka_unit_test(C01_begun_again_runs_nothing_twice),
         cmocka_unit_test(D11_answers_wait_for_a_disk_that_falls_behind),
         cmocka_unit_test(D11_what_waits_is_written_in_time),
         cmocka_unit_test(D11_no_more_waits_than_a_part_of_the_log),
