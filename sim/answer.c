@@ -23,7 +23,9 @@ static void judge_error(sk_answer *out)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         if (begins(out->text, refused[i])) out->kind = SK_ANSWER_REFUSED;
     }
-    if (begins(out->text, "TRYAGAIN more waits for this node's disk")) out->kind = SK_ANSWER_DOWN;
+    out->disk = begins(out->text, "TRYAGAIN more waits for this node's disk");
+    if (out->disk) out->kind = SK_ANSWER_DOWN;
+    if (begins(out->text, "LOADING this node is taking over the state of another: certainly")) out->kind = SK_ANSWER_DOWN;
 }
 
 // Behind the line with the count; `*used` is that line's size.

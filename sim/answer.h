@@ -11,7 +11,7 @@ enum sk_answer_kind {
     SK_ANSWER_NUMBER,
     SK_ANSWER_TEXT,
     SK_ANSWER_ARRAY,   // of texts: `text` is all of it, to be parsed item by item
-    SK_ANSWER_DOWN,    // an error that means: certainly not done, since too few others can be reached
+    SK_ANSWER_DOWN,    // an error that means: certainly not done, since too few others can be reached, or this node cannot
     SK_ANSWER_REFUSED, // an error that means: certainly not done
     SK_ANSWER_FULL,    // likewise, because the space is full
     SK_ANSWER_UNKNOWN, // an error that means: may or may not be done
@@ -22,6 +22,7 @@ typedef struct sk_answer {
     enum sk_answer_kind kind;
     sk_slice text; // borrowed
     int64_t number;
+    bool disk; // an error that says that this node's disk is behind
 } sk_answer;
 
 // 1 and `*used`, 0: more is needed, -1: not a reply.

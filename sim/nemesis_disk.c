@@ -45,7 +45,9 @@ static bool damage_file(sk_nemesis *nemesis, enum sk_fault fault, sk_computer *c
     case SK_FAULT_DISK_COPY_SECTOR:
         return sim_disk_move_sector(computer->platter, name, at, sk_prng_below(&nemesis->prng, used), false);
     case SK_FAULT_DISK_SWAP_FILES: return sim_disk_swap(computer->platter, name, other_of(nemesis, computer, name));
-    default: return sim_disk_cut(computer->platter, name, at);
+    default:
+        computer->restored |= log; // one that lost its end may look whole to its node, and is of the past
+        return sim_disk_cut(computer->platter, name, at);
     }
 }
 

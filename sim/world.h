@@ -92,7 +92,7 @@ typedef struct sk_computer {
     // For the check that a mergeable space always answers: from when on nothing kept the node from it.
     sk_ns steady_since, trouble_until;
     uint32_t amnesia;      // how often its disk lost what was synced
-    bool restored;         // an old backup has been put back
+    bool restored;         // an old backup has been put back, or what is like one
     uint64_t restored_boot; // boot of the life before an old backup was put back: peers refuse lesser ones; 0: none
 } sk_computer;
 

@@ -15,6 +15,7 @@ static const char not_ordered[] = "-CLUSTERDOWN no leader within request-timeout
 static const char maybe_ordered[] = "-UNKNOWN may or may not have been applied: no answer within request-timeout\r\n";
 
 static const char not_taken[] = "-TRYAGAIN more waits for this node's disk than may: certainly not applied, try again\r\n";
+static const char halted[] = "-CLUSTERDOWN this node's disk has failed: certainly not applied, restart it or go elsewhere\r\n";
 static const char loading[] = "-LOADING this node is taking over the state of another: certainly not applied, try again\r\n";
 
 static const char maybe_before_drop[] = "-UNKNOWN may or may not have been applied: its space has been dropped\r\n";
@@ -280,6 +281,7 @@ void sk_origin_installed(sk_space *space)
 static sk_slice undelivered(const sk_space *space)
 {
     if (!space->protocol->mergeable) return sk_slice_text(not_ordered);
+    if (space->status.role == SK_ROLE_HALTED) return sk_slice_text(halted);
     return space->status.loading ? sk_slice_text(loading) : sk_slice_text(not_taken);
 }
 

@@ -496,9 +496,10 @@ void sk_space_ask_sync(sk_space *space)
     if (space->marks.count) sk_node_log_grew(space->node, 0, may_wait(space, SK_RECORD_ENTRY));
 }
 
-// The oldest record that is not on disk is a window old: more is written than the disk takes.
+// The oldest record that is not on disk is a window old, or there is too much: more is written than the disk takes.
 static bool disk_is_behind(const sk_space *space)
 {
+    if (sk_wal_is_behind(space->node->wal)) return true;
     return space->marks.count && space->node->now >= ((const mark *)sk_ring_at(&space->marks, 0))->at + space->window;
 }
 

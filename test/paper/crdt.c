@@ -15,12 +15,6 @@ static void a_write_waits_for_its_own_disk_alone(void **state)
     run_a_write_waits_for_its_own_disk_alone(&sk_crdt);
 }
 
-static void D11_a_disk_that_is_behind(void **state)
-{
-    run_a_disk_that_is_behind(&sk_crdt);
-    run_an_answer_waits_for_the_disk(&sk_crdt);
-}
-
 // A turn's writes are one record and one message a peer, however many there are.
 static void a_turn_is_one_record(void **state)
 {
@@ -219,33 +213,6 @@ static void C05_tombstones_are_bounded(void **state)
     assert_true(most < 400 * 1000);
     print_message("figure: %d adds and removes of three kinds: at most %llu bytes at a time, 0 in the end\n", rounds,
                   (unsigned long long)most);
-    crdt_close(&c);
-}
-
-// A count is dropped by a disk that is behind, then one before it is reset by who had not seen the second, and all report to have all.
-// The first may be forgotten here before the second has come: that comes by a walk, which tells of the reset too.
-static void what_was_dropped_comes_with_its_reset(void **state)
-{
-    crdt_cluster c;
-    crdt_open(&c, 3, 7);
-    computer *n = &c.nodes[2];
-    for (size_t i = 0; i < 3; i++) submit(&c, i, "incr k%zu", i);
-    submit(&c, 0, "incr k");
-    crdt_run(&c, 5 * SK_S);
-    n->disk_behind = true;
-    submit(&c, 0, "incrby k 5");
-    arrive(&c, 0, 2);
-    n->disk_behind = false;
-    submit(&c, 1, "del k");
-    arrive(&c, 0, 1);
-    arrive(&c, 1, 0);
-    arrive(&c, 1, 2);
-    n->disk_behind = true;
-    crdt_run(&c, 20 * SK_S); // reports
-    n->disk_behind = false;
-    crdt_heal(&c);
-    agree(&c);
-    reads(&c, "get k", "$1\r\n5\r\n");
     crdt_close(&c);
 }
 
@@ -667,7 +634,7 @@ static void an_abandoned_walk_is_closed(void **state)
     receive(&c, 0, 2, &(sk_merger_message){.kind = SK_CRDT_ASK, .session = 99, .flag = true});
     assert_non_null(replica->peers[0].core.walk);
     assert_int_equal(replica->peers[0].core.sent, SK_MERGER_PARTS_MAX);
-    crdt_run(&c, 30 * SK_S);
+    crdt_run(&c, 70 * SK_S);
     assert_null(replica->peers[0].core.walk);
     assert_true(sk_crdt.deadline(c.nodes[0].replica) == SK_NEVER);
     crdt_close(&c);
@@ -780,14 +747,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_write_waits_for_its_own_disk_alone),
-        cmocka_unit_test(D11_a_disk_that_is_behind),
         cmocka_unit_test(a_turn_is_one_record),
         cmocka_unit_test(apart_for_ten_thousand_writes),
         cmocka_unit_test(C01_restored_backup),
         cmocka_unit_test(C02_crash_at_each_step),
         cmocka_unit_test(C02_clock_went_back),
         cmocka_unit_test(C05_tombstones_are_bounded),
-        cmocka_unit_test(what_was_dropped_comes_with_its_reset),
         cmocka_unit_test(C06_back_from_beyond_the_tombstones),
         cmocka_unit_test(C07_records_without_their_snapshot),
         cmocka_unit_test(C07_asked_twice),

@@ -303,6 +303,70 @@ static inline void run_an_answer_waits_for_the_disk(const sk_protocol *protocol)
     crdt_close(&c);
 }
 
+// The disk takes longer for what waits than anybody has patience with a peer: what was asked for is not given up for that, and comes in the end.
+static inline void run_a_disk_slower_than_patience(const sk_protocol *protocol)
+{
+    enum { KEYS = 1600, SIZE = 500 };
+    char value[SIZE + 1];
+    memset(value, 'v', SIZE);
+    value[SIZE] = '\0';
+    crdt_cluster c;
+    crdt_open_with(&c, protocol, 2, 6);
+    computer *n = &c.nodes[1];
+    crdt_run(&c, SK_S);
+    cut_all(&c, true);
+    for (int i = 0; i < KEYS; i++) submit(&c, 0, "set k%d %s", i, value);
+    crdt_sync_disk(&c, &c.nodes[0]);
+    cut_all(&c, false);
+    while (!merger_of(&c, 1)->ask.parts) crdt_next(&c, SK_NEVER);
+    for (int i = 0; i < 10 && sk_vector_compare(seen_of(&c, 1), seen_of(&c, 0)) != SK_ORDER_EQUAL; i++) {
+        n->disk_behind = true;
+        for (int k = 0; k < 70; k++) { // 7 s: all but node 2's disk
+            c.now += 100 * SK_MS;
+            crdt_sync_disk(&c, &c.nodes[0]);
+            for (size_t at = 0; at < 2; at++) crdt_tick(&c, &c.nodes[at]);
+            arrive(&c, 0, 1);
+            arrive(&c, 1, 0);
+        }
+        n->disk_behind = false;
+        crdt_sync_disk(&c, n);
+    }
+    assert_int_equal(merger_of(&c, 1)->counts.given_up, 0);
+    assert_int_equal(sk_vector_compare(seen_of(&c, 1), seen_of(&c, 0)), SK_ORDER_EQUAL);
+    crdt_run(&c, 5 * SK_S);
+    agree(&c);
+    crdt_close(&c);
+}
+
+// Clients write more here than the disk takes. It is behind but for a moment after each write, when they come again: first somebody is asked
+// for what was dropped.
+static inline void run_what_was_dropped_is_asked_for_before_more_is_taken(const sk_protocol *protocol)
+{
+    crdt_cluster c;
+    crdt_open_with(&c, protocol, 2, 8);
+    computer *n = &c.nodes[1];
+    for (size_t i = 0; i < 2; i++) submit(&c, i, "incr k");
+    crdt_run(&c, 5 * SK_S);
+    for (int i = 0; i < 100; i++) {
+        submit(&c, 0, "incr k");
+        n->disk_behind = true;
+        crdt_sync_disk(&c, &c.nodes[0]);
+        for (int k = 0; k < 7; k++) { // no tick of node 2 finds its disk ready
+            c.now += 10 * SK_MS;
+            for (size_t at = 0; at < 2; at++) crdt_tick(&c, &c.nodes[at]);
+            arrive(&c, 0, 1);
+            arrive(&c, 1, 0);
+        }
+        n->disk_behind = false;
+        crdt_sync_disk(&c, n);
+        submit(&c, 1, "incr other");
+    }
+    assert_true(merger_of(&c, 1)->counts.asks >= 5);
+    crdt_run(&c, 5 * SK_S);
+    agree(&c);
+    crdt_close(&c);
+}
+
 // When all is said, nobody speaks, and nobody wants to be woken.
 static inline void run_an_idle_space_is_quiet(const sk_protocol *protocol)
 {

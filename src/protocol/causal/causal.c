@@ -145,7 +145,9 @@ static void on_event(sk_causal_replica *causal, const sk_event *event)
     case SK_EVENT_RECEIVE: on_receive(causal, event); break;
     case SK_EVENT_SUBMIT: sk_causal_on_submit(causal, event); break;
     case SK_EVENT_READ: sk_merger_on_read(&causal->core, event); break;
-    case SK_EVENT_DURABLE: causal->core.durable = event->durable.number; break;
+    case SK_EVENT_DURABLE:
+        if (sk_merger_on_durable(&causal->core, event)) sk_causal_ask_somebody(causal);
+        break;
     case SK_EVENT_DISK_FAILED: sk_merger_halt(&causal->core); break;
     case SK_EVENT_SNAPSHOT_TAKEN: sk_merger_on_snapshot(&causal->core, event); break;
     case SK_EVENT_WAITING:

@@ -179,7 +179,7 @@ static void on_event(sk_crdt_replica *crdt, const sk_event *event)
         break;
     case SK_EVENT_READ: sk_merger_on_read(&crdt->core, event); break;
     case SK_EVENT_DURABLE:
-        crdt->core.durable = event->durable.number;
+        if (sk_merger_on_durable(&crdt->core, event)) sk_crdt_ask_somebody(crdt);
         give_back(crdt);
         break;
     case SK_EVENT_DISK_FAILED: sk_merger_halt(&crdt->core); break;

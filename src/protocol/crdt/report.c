@@ -48,13 +48,26 @@ static bool all_satisfied(const sk_crdt_replica *crdt)
     return true;
 }
 
-// What a peer sent before it had seen a reset, and we have not merged yet, must not find the tally forgotten that was reset. Links keep
-// their order, so it came before the report; but not while it is held behind a gap or a walk is half merged. (What was dropped comes by a walk,
-// with the reset.)
+// Have we what the peer itself had made when it reported?
+static bool has_its_own(const sk_crdt_replica *crdt, const sk_merger_peer *peer)
+{
+    for (size_t i = 0; i < peer->told.count; i++) {
+        sk_dot told = peer->told.list[i];
+        if (sk_actor_node(told.actor) == peer->id && !sk_vector_has(sk_crdt_seen(crdt), told)) return false;
+    }
+    return true;
+}
+
+// What a peer made before it had seen a reset, and we have not merged yet, must not find the tally forgotten that was reset: neither here, nor
+// where somebody takes all this from us. Links keep their order, so it came before the report; but it may be held behind a gap, or dropped, or
+// a walk is half merged.
 void sk_crdt_settle(sk_crdt_replica *crdt)
 {
     bool all = crdt->core.ask.peer == NULL;
-    for (size_t i = 0; i < crdt->core.peer_count; i++) all &= crdt->peers[i].core.reported && crdt->peers[i].held.size == 0;
+    for (size_t i = 0; i < crdt->core.peer_count; i++) {
+        const sk_merger_peer *peer = &crdt->peers[i].core;
+        all &= peer->reported && has_its_own(crdt, peer);
+    }
     if (all) sk_merger_settle(&crdt->core);
     const sk_vector *closed = &crdt->closed;
     if (closed->count && sk_vector_get(crdt->core.ops->base(crdt->core.machine), closed->list[closed->count - 1].actor) == SK_RETIRED)

@@ -59,6 +59,7 @@ typedef struct sk_merger_ask {
     sk_merger_peer *peer; // NULL: nothing
     uint64_t session;
     uint64_t parts; // received
+    uint64_t held;  // the record that our grant of the last one waits for, so nothing can come; 0: none
     sk_ns until;    // given up when nothing comes
 } sk_merger_ask;
 
@@ -182,6 +183,8 @@ bool sk_merger_may_mend(const sk_merger *merger, const sk_merger_peer *peer); //
 bool sk_merger_is_ahead(const sk_merger *merger, const sk_merger_peer *peer); // it has seen something that we have not
 void sk_merger_ask_peer(sk_merger *merger, sk_merger_peer *peer, uint8_t kind, bool everything); // kind: of the message
 bool sk_merger_is_asked(sk_merger *merger, const sk_merger_peer *peer, const sk_merger_message *message); // it is the next part; else ignored
+// Records are on disk. True: somebody was to be asked when it was behind, which it may be again when clients have been served.
+bool sk_merger_on_durable(sk_merger *merger, const sk_event *event);
 void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind, const sk_merger_message *message);
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector); // nobody but we know how far our present life has come
 // A life that no honest node has (C11), unless its node said so itself, or it is in V: were it believed, nothing greater would be left for its node to begin.

@@ -3,7 +3,7 @@
 #include "protocol/merger/merger.h"
 
 static const sk_ns patience = 5 * SK_S;         // with a peer that was asked
-static const sk_ns answer_patience = 20 * SK_S; // with a peer that asked: longer than it has with us
+static const sk_ns answer_patience = 60 * SK_S; // with a peer that asked: longer than it has with us, though its disk be slow
 static const sk_ns mend_pause = 60 * SK_S;      // between two walks over everything with one peer
 static const sk_ns behind_pause = 50 * SK_MS;   // until somebody may be asked, when the disk was behind
 
@@ -11,7 +11,7 @@ static const sk_ns behind_pause = 50 * SK_MS;   // until somebody may be asked, 
 
 bool sk_merger_may_ask(sk_merger *merger)
 {
-    if (merger->disk_behind) merger->ask_at = merger->now + behind_pause;
+    merger->ask_at = merger->disk_behind ? merger->now + behind_pause : SK_NEVER;
     return !merger->ask.peer && !merger->disk_behind;
 }
 
@@ -53,10 +53,22 @@ bool sk_merger_is_asked(sk_merger *merger, const sk_merger_peer *peer, const sk_
 
 void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind, const sk_merger_message *message)
 {
+    bool held = merger->disk_behind && merger->number > merger->durable;
     merger->ask.parts++;
-    merger->ask.until = merger->now + patience;
+    merger->ask.held = held ? merger->number : 0;
+    merger->ask.until = held ? SK_NEVER : merger->now + patience;
     sk_merger_message grant = {.kind = kind, .session = message->session, .number = message->number};
-    sk_merger_send(merger, peer->id, &grant, merger->disk_behind ? merger->number : 0);
+    sk_merger_send(merger, peer->id, &grant, merger->ask.held);
+}
+
+bool sk_merger_on_durable(sk_merger *merger, const sk_event *event)
+{
+    merger->durable = event->durable.number;
+    if (merger->ask.held && merger->durable >= merger->ask.held) {
+        merger->ask.held = 0;
+        merger->ask.until = merger->now + patience;
+    }
+    return merger->ask_at != SK_NEVER;
 }
 
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector)
