@@ -453,7 +453,8 @@ static void check_available(sk_clients *clients, size_t index, const sk_answer *
     bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
     // A write waits for its node's disk, and may wait long for a slow one that has much to do, or not be taken.
     bool waits = answer->kind == SK_ANSWER_UNKNOWN || answer->disk;
-    if (!steady || (op->disk_busy && waits) || sk_merging_halted(computer)) return;
+    bool outlived = answer->kind == SK_ANSWER_UNKNOWN && computer->restored;
+    if (!steady || (op->disk_busy && waits) || outlived || sk_merging_halted(computer)) return;
     sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
                   index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
 }

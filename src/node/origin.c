@@ -18,6 +18,7 @@ static const char not_taken[] = "-TRYAGAIN more waits for this node's disk than 
 static const char halted[] = "-CLUSTERDOWN this node's disk has failed: certainly not applied, restart it or go elsewhere\r\n";
 static const char loading[] = "-LOADING this node is taking over the state of another: certainly not applied, try again\r\n";
 
+static const char maybe_outlived[] = "-UNKNOWN may or may not have been applied: this node's disk had lost something that others have of it\r\n";
 static const char maybe_before_drop[] = "-UNKNOWN may or may not have been applied: its space has been dropped\r\n";
 
 void sk_origin_init(sk_origin *origin)
@@ -304,6 +305,15 @@ static void expire(sk_space *space)
     }
 }
 
+// A mergeable replica has run what it was given, and does not run it again in another life; but what it did in the one before may be lost.
+static void doubt_sent(sk_origin *origin)
+{
+    for (size_t i = 0; i < origin->sent_count; i++) {
+        sk_origin_item *item = item_at(&origin->sent, i);
+        if (!item->answered && item->command) settle(origin, item, sk_slice_text(maybe_outlived));
+    }
+}
+
 // From the first unanswered on.
 static void send_again(sk_origin *origin)
 {
@@ -326,7 +336,8 @@ void sk_origin_turn(sk_space *space)
         origin->leader = leader;
         origin->epoch = space->status.epoch;
         origin->paused = false;
-        if (!space->protocol->mergeable) send_again(origin); // what a mergeable replica was given it has run, in whatever life it is now
+        if (space->protocol->mergeable) doubt_sent(origin);
+        else send_again(origin);
     } else if (origin->resend_at <= now) {
         // Frames to a leader elsewhere may be lost; what we order ourselves is in the log until we lose office.
         if (!origin->paused && leader != space->node->identity.node) send_again(origin);

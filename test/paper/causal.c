@@ -15,7 +15,7 @@ static void D11_a_disk_that_is_behind(void **state)
     run_a_disk_that_is_behind(&sk_causal);
     run_an_answer_waits_for_the_disk(&sk_causal);
     run_a_disk_slower_than_patience(&sk_causal);
-    run_what_was_dropped_is_asked_for_before_more_is_taken(&sk_causal);
+    run_a_disk_that_stands_still(&sk_causal);
 }
 
 static void needs_are_trimmed(void **state)

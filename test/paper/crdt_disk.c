@@ -6,7 +6,7 @@ static void D11_a_disk_that_is_behind(void **state)
     run_a_disk_that_is_behind(&sk_crdt);
     run_an_answer_waits_for_the_disk(&sk_crdt);
     run_a_disk_slower_than_patience(&sk_crdt);
-    run_what_was_dropped_is_asked_for_before_more_is_taken(&sk_crdt);
+    run_a_disk_that_stands_still(&sk_crdt);
 }
 
 // A count is dropped by a disk that is behind, then one before it is reset by who had not seen the second, and all report to have all.

@@ -457,7 +457,7 @@ static inline void crdt_heal(crdt_cluster *c)
         for (size_t k = 0; k < c->count; k++) crdt_cut(c, i, k, false);
         if (!c->nodes[i].up) crdt_start(c, &c->nodes[i]);
     }
-    for (int i = 0; i < 40; i++) crdt_run(c, SK_S);
+    for (int i = 0; i < 80; i++) crdt_run(c, SK_S);
     for (size_t i = 0; i < c->count; i++) {
         while (c->nodes[i].machine->ops->collect(c->nodes[i].machine, 1000)) {
         }

@@ -45,9 +45,10 @@ sk_ns sk_causal_sync_deadline(const sk_causal_replica *causal)
 
 void sk_causal_sync_tick(sk_causal_replica *causal)
 {
-    bool given_up = sk_merger_sync_tick(&causal->core);
-    if (given_up) forget_ask(causal);
-    if (sk_merger_ask_due(&causal->core) || given_up) sk_causal_ask_somebody(causal);
+    if (sk_merger_sync_tick(&causal->core)) {
+        forget_ask(causal);
+        sk_causal_ask_somebody(causal);
+    }
     if (causal->core.now < causal->gap_at) return;
     sk_causal_ask_somebody(causal);
     causal->gap_at = causal->held.count ? causal->core.now + retry_pause : SK_NEVER;
@@ -102,6 +103,7 @@ static void write_joined(sk_causal_replica *causal)
     sk_vector_write(&causal->join_seen, record);
     sk_vector_write(&causal->join_base, record);
     sk_merger_persist(&causal->core, SK_CAUSAL_RECORD_JOINED, sk_buffer_slice(record), 0);
+    causal->core.brought = causal->core.number;
 }
 
 // Merges up to about so many bytes. False: what came is malformed.

@@ -27,9 +27,9 @@ void sk_crdt_ask_somebody(sk_crdt_replica *crdt)
 
 void sk_crdt_sync_tick(sk_crdt_replica *crdt)
 {
-    bool given_up = sk_merger_sync_tick(&crdt->core);
-    if (given_up) forget_ask(crdt);
-    if (sk_merger_ask_due(&crdt->core) || given_up) sk_crdt_ask_somebody(crdt);
+    if (!sk_merger_sync_tick(&crdt->core)) return;
+    forget_ask(crdt);
+    sk_crdt_ask_somebody(crdt);
 }
 
 void sk_crdt_on_chunk(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_merger_message *message)
@@ -53,6 +53,7 @@ void sk_crdt_persist_joined(sk_crdt_replica *crdt, const sk_vector *seen, const 
     sk_vector_write(seen, record);
     sk_vector_write(base, record);
     sk_merger_persist(&crdt->core, SK_CRDT_RECORD_JOINED, sk_buffer_slice(record), 0);
+    crdt->core.brought = crdt->core.number;
 }
 
 void sk_crdt_on_done(sk_crdt_replica *crdt, sk_crdt_peer *peer, const sk_merger_message *message)

@@ -20,7 +20,7 @@ void sk_merger_init(sk_merger *merger, const sk_setup *setup, const sk_merger_fo
     merger->number = merger->recovered = setup->recovery.snapshot_position;
     merger->lived = setup->recovery.snapshot_epoch;
     merger->first = merger->number + 1;
-    merger->report_at = merger->ask_at = SK_NEVER;
+    merger->report_at = SK_NEVER;
 }
 
 void sk_merger_add_peer(sk_merger *merger, sk_node_id id, sk_merger_peer *peer)

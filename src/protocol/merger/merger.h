@@ -17,8 +17,9 @@
 // sent and is wrong is ignored and counted.
 //
 // A disk that is behind. What a replica records waits in memory, and other spaces' votes wait behind it. So while too much waits, submits are
-// refused, what peers send of themselves is dropped, and nothing is asked for. A report tells of all that was dropped; parts of an answer
-// that is under way are taken, but the next is asked for when they are on disk.
+// refused, and what peers send of themselves is dropped. A report tells of all that was dropped, and it is asked for, once what the last
+// answer brought is on disk; parts of an answer are taken, but the next one is granted when they are on disk. So it comes as fast as the disk
+// takes it, whoever else writes here.
 //
 // Invariants (sk_merger_check): B <= V; we ask, and answer, linked peers only; parts under way are bounded.
 #ifndef SK_PROTOCOL_MERGER_MERGER_H
@@ -114,7 +115,8 @@ typedef struct sk_merger {
     sk_ns report_at;
     sk_merger_ask ask;
     uint64_t session; // of the last ask
-    sk_ns ask_at;     // the disk was behind: when to try again
+    uint64_t brought; // the last record of an answer
+    bool owed;        // somebody is to be asked when that is on disk
     sk_merger_counts counts;
     sk_buffer scratch;
     sk_buffer head; // of a message
@@ -177,13 +179,12 @@ void sk_merger_answer_all(sk_merger *merger);
 
 // ---- sync.c: asks for what is missed, and answers to them ----
 
-bool sk_merger_may_ask(sk_merger *merger); // nobody is asked yet; and the disk takes more, else it is to be tried again soon:
-bool sk_merger_ask_due(sk_merger *merger); // now
+bool sk_merger_may_ask(sk_merger *merger); // nobody is asked yet, and the disk has what was brought before, if it is behind
 bool sk_merger_may_mend(const sk_merger *merger, const sk_merger_peer *peer); // ask it for everything now
 bool sk_merger_is_ahead(const sk_merger *merger, const sk_merger_peer *peer); // it has seen something that we have not
 void sk_merger_ask_peer(sk_merger *merger, sk_merger_peer *peer, uint8_t kind, bool everything); // kind: of the message
 bool sk_merger_is_asked(sk_merger *merger, const sk_merger_peer *peer, const sk_merger_message *message); // it is the next part; else ignored
-// Records are on disk. True: somebody was to be asked when it was behind, which it may be again when clients have been served.
+// Records are on disk. True: somebody is to be asked now, for it could not be before.
 bool sk_merger_on_durable(sk_merger *merger, const sk_event *event);
 void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind, const sk_merger_message *message);
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector); // nobody but we know how far our present life has come

@@ -2,24 +2,16 @@
 #include "base/assert.h"
 #include "protocol/merger/merger.h"
 
-static const sk_ns patience = 5 * SK_S;         // with a peer that was asked
+static const sk_ns patience = 10 * SK_S;        // with a peer that was asked: its parts wait for its disk
 static const sk_ns answer_patience = 60 * SK_S; // with a peer that asked: longer than it has with us, though its disk be slow
 static const sk_ns mend_pause = 60 * SK_S;      // between two walks over everything with one peer
-static const sk_ns behind_pause = 50 * SK_MS;   // until somebody may be asked, when the disk was behind
 
 // ---- Asking ----
 
 bool sk_merger_may_ask(sk_merger *merger)
 {
-    merger->ask_at = merger->disk_behind ? merger->now + behind_pause : SK_NEVER;
-    return !merger->ask.peer && !merger->disk_behind;
-}
-
-bool sk_merger_ask_due(sk_merger *merger)
-{
-    if (merger->now < merger->ask_at) return false;
-    merger->ask_at = SK_NEVER;
-    return true;
+    merger->owed = merger->disk_behind && merger->durable < merger->brought;
+    return !merger->ask.peer && !merger->owed;
 }
 
 bool sk_merger_may_mend(const sk_merger *merger, const sk_merger_peer *peer)
@@ -55,6 +47,7 @@ void sk_merger_grant(sk_merger *merger, const sk_merger_peer *peer, uint8_t kind
 {
     bool held = merger->disk_behind && merger->number > merger->durable;
     merger->ask.parts++;
+    merger->brought = merger->number;
     merger->ask.held = held ? merger->number : 0;
     merger->ask.until = held ? SK_NEVER : merger->now + patience;
     sk_merger_message grant = {.kind = kind, .session = message->session, .number = message->number};
@@ -68,7 +61,7 @@ bool sk_merger_on_durable(sk_merger *merger, const sk_event *event)
         merger->ask.held = 0;
         merger->ask.until = merger->now + patience;
     }
-    return merger->ask_at != SK_NEVER;
+    return merger->owed && merger->durable >= merger->brought;
 }
 
 bool sk_merger_claims_ours(const sk_merger *merger, const sk_vector *vector)
@@ -160,8 +153,7 @@ bool sk_merger_sync_tick(sk_merger *merger)
 
 sk_ns sk_merger_sync_deadline(const sk_merger *merger)
 {
-    sk_ns at = merger->ask_at;
-    if (merger->ask.peer && merger->ask.until < at) at = merger->ask.until;
+    sk_ns at = merger->ask.peer ? merger->ask.until : SK_NEVER;
     for (size_t i = 0; i < merger->peer_count; i++) {
         const sk_merger_peer *peer = merger->peers[i];
         if (peer->asking && peer->until < at) at = peer->until;
