@@ -135,6 +135,17 @@ static bool found_nothing(const act *one)
     return one->op->outcome == SK_OUTCOME_OK && one->op->result == 0;
 }
 
+// One that may be lost may have taken `gain` before `taker` came, which then took that one, and says so of nothing else.
+static bool lost_between(const book *book, size_t taker, size_t gain, uint32_t cell)
+{
+    for (size_t i = 0; i < book->count; i++) {
+        const act *one = &book->acts[i];
+        if (i == taker || i == gain || acknowledged(one) || !(removes(one, cell) || writes(one, cell))) continue;
+        if (related(book, taker, i, INDIRECTLY) && related(book, i, gain, INDIRECTLY)) return true;
+    }
+    return false;
+}
+
 // Has a remove (or, of a register, a later write too) surely taken `gain` away, as `reader` sees it?
 static bool surely_gone(const book *book, size_t reader, size_t gain, uint32_t cell, bool by_writes)
 {
@@ -143,7 +154,8 @@ static bool surely_gone(const book *book, size_t reader, size_t gain, uint32_t c
         // One that found nothing took nothing: whoever had taken it may be lost with its power.
         bool takes = (removes(one, cell) && !found_nothing(one)) || (by_writes && writes(one, cell));
         if (i == gain || i == reader || !takes) continue;
-        if (related(book, i, gain, SURELY) && related(book, reader, i, COVERS)) return true;
+        bool took = related(book, i, gain, SURELY) && related(book, reader, i, COVERS);
+        if (took && !lost_between(book, i, gain, cell)) return true;
     }
     return false;
 }
