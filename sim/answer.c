@@ -23,8 +23,8 @@ static void judge_error(sk_answer *out)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         if (begins(out->text, refused[i])) out->kind = SK_ANSWER_REFUSED;
     }
-    out->disk = begins(out->text, "TRYAGAIN more waits for this node's disk");
-    if (out->disk) out->kind = SK_ANSWER_DOWN;
+    out->late = begins(out->text, "TRYAGAIN this node did not come to it");
+    if (out->late) out->kind = SK_ANSWER_DOWN;
     if (begins(out->text, "LOADING this node is taking over the state of another: certainly")) out->kind = SK_ANSWER_DOWN;
 }
 

@@ -22,7 +22,7 @@ typedef struct sk_answer {
     enum sk_answer_kind kind;
     sk_slice text; // borrowed
     int64_t number;
-    bool disk; // an error that says that this node's disk is behind
+    bool late; // an error that says that this node did not come to it in time
 } sk_answer;
 
 // 1 and `*used`, 0: more is needed, -1: not a reply.

@@ -14,7 +14,7 @@ static const sk_ns refused_pause = 5 * SK_MS;
 static const char not_ordered[] = "-CLUSTERDOWN no leader within request-timeout: certainly not applied, try again\r\n";
 static const char maybe_ordered[] = "-UNKNOWN may or may not have been applied: no answer within request-timeout\r\n";
 
-static const char not_taken[] = "-TRYAGAIN more waits for this node's disk than may: certainly not applied, try again\r\n";
+static const char not_taken[] = "-TRYAGAIN this node did not come to it within request-timeout: certainly not applied, try again\r\n";
 static const char halted[] = "-CLUSTERDOWN this node's disk has failed: certainly not applied, restart it or go elsewhere\r\n";
 static const char loading[] = "-LOADING this node is taking over the state of another: certainly not applied, try again\r\n";
 
