@@ -9,6 +9,10 @@
 // A number is given when a request is first sent, and sent requests are sent again, in order and with the same numbers,
 // whenever the leader changes: the space's session (session.h) sees to it that each takes effect once.
 //
+// In a mergeable space the leader is this node's own replica, which runs what it is given at once and is given nothing twice. What it had not
+// taken in time, for its disk or the state of a peer, is answered TRYAGAIN or LOADING: certainly not applied. What waits for the disk when the
+// replica must begin another life is answered UNKNOWN.
+//
 // Invariants: numbers in `sent` ascend by one; the front of each ring has the earliest deadline; bytes is the sum of the
 // commands held.
 #ifndef SK_NODE_ORIGIN_H

@@ -26,8 +26,8 @@ typedef struct fetch {
 } fetch;
 
 enum { TICKS_A_TURN_MAX = 4, REPLY_BYTES_KEPT = 64 * 1024 };
-// Bytes of records that nobody waits for: more than those are written by themselves, so that who is in a hurry is not behind many. A slow card
-// takes 25 ms for so many.
+// Bytes of records that nobody waits for: more than those are written by themselves, so that who is in a hurry is not behind many. At
+// 10 MB/s so many take 26 ms.
 enum { UNHURRIED_MAX = 256 * 1024 };
 
 // A submit's request: origin, the low bits of its boot (a peer's earlier life may have submits in flight), number.

@@ -115,7 +115,7 @@ typedef struct sk_merger {
     sk_ns report_at;
     sk_merger_ask ask;
     uint64_t session; // of the last ask
-    uint64_t brought; // the last record of an answer
+    uint64_t brought; // the last record of an answer, or of a join
     bool owed;        // somebody is to be asked when that is on disk
     sk_merger_counts counts;
     sk_buffer scratch;
