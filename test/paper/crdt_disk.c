@@ -10,7 +10,7 @@ static void D11_a_disk_that_is_behind(void **state)
 }
 
 // A count is dropped by a disk that is behind, then one before it is reset by who had not seen the second, and all report to have all.
-// The first may be forgotten here before the second has come: that comes by a walk, which tells of the reset too.
+// The second counts here, and the first does not.
 static void what_was_dropped_comes_with_its_reset(void **state)
 {
     crdt_cluster c;

@@ -272,29 +272,40 @@ static inline void run_a_disk_that_is_behind(const sk_protocol *protocol)
     crdt_close(&c);
 }
 
-// It comes to be behind while it takes what it asked for: as many parts as were under way, the next when these are on disk.
-static inline void run_an_answer_waits_for_the_disk(const sk_protocol *protocol)
+// Two nodes, and the second has got the first part of a dozen or so.
+static inline void open_while_much_is_brought(crdt_cluster *c, const sk_protocol *protocol)
 {
     enum { KEYS = 1600, SIZE = 500 };
     char value[SIZE + 1];
     memset(value, 'v', SIZE);
     value[SIZE] = '\0';
+    crdt_open_with(c, protocol, 2, 6);
+    crdt_run(c, SK_S);
+    cut_all(c, true);
+    for (int i = 0; i < KEYS; i++) submit(c, 0, "set k%d %s", i, value);
+    crdt_sync_disk(c, &c->nodes[0]);
+    cut_all(c, false);
+    while (!merger_of(c, 1)->ask.parts) crdt_next(c, SK_NEVER);
+}
+
+// All but node 2's disk, at once.
+static inline void exchange(crdt_cluster *c)
+{
+    crdt_sync_disk(c, &c->nodes[0]);
+    for (size_t at = 0; at < 2; at++) crdt_tick(c, &c->nodes[at]);
+    arrive(c, 0, 1);
+    arrive(c, 1, 0);
+}
+
+// It comes to be behind while it takes what it asked for: as many parts as were under way, the next when these are on disk.
+static inline void run_an_answer_waits_for_the_disk(const sk_protocol *protocol)
+{
     crdt_cluster c;
-    crdt_open_with(&c, protocol, 2, 6);
+    open_while_much_is_brought(&c, protocol);
     computer *n = &c.nodes[1];
-    crdt_run(&c, SK_S);
-    cut_all(&c, true);
-    for (int i = 0; i < KEYS; i++) submit(&c, 0, "set k%d %s", i, value);
-    crdt_sync_disk(&c, &c.nodes[0]);
-    cut_all(&c, false);
-    while (!merger_of(&c, 1)->ask.parts) crdt_next(&c, SK_NEVER);
     n->disk_behind = true;
     uint64_t parts = merger_of(&c, 1)->ask.parts;
-    for (int i = 0; i < 10; i++) { // all but node 2's disk
-        crdt_sync_disk(&c, &c.nodes[0]);
-        arrive(&c, 0, 1);
-        arrive(&c, 1, 0);
-    }
+    for (int i = 0; i < 10; i++) exchange(&c);
     assert_non_null(merger_of(&c, 1)->ask.peer);
     assert_int_equal(merger_of(&c, 1)->ask.parts, parts + SK_MERGER_PARTS_MAX);
     n->disk_behind = false;
@@ -306,27 +317,14 @@ static inline void run_an_answer_waits_for_the_disk(const sk_protocol *protocol)
 // The disk takes longer for what waits than anybody has patience with a peer: what was asked for is not given up for that, and comes in the end.
 static inline void run_a_disk_slower_than_patience(const sk_protocol *protocol)
 {
-    enum { KEYS = 1600, SIZE = 500 };
-    char value[SIZE + 1];
-    memset(value, 'v', SIZE);
-    value[SIZE] = '\0';
     crdt_cluster c;
-    crdt_open_with(&c, protocol, 2, 6);
+    open_while_much_is_brought(&c, protocol);
     computer *n = &c.nodes[1];
-    crdt_run(&c, SK_S);
-    cut_all(&c, true);
-    for (int i = 0; i < KEYS; i++) submit(&c, 0, "set k%d %s", i, value);
-    crdt_sync_disk(&c, &c.nodes[0]);
-    cut_all(&c, false);
-    while (!merger_of(&c, 1)->ask.parts) crdt_next(&c, SK_NEVER);
     for (int i = 0; i < 10 && sk_vector_compare(seen_of(&c, 1), seen_of(&c, 0)) != SK_ORDER_EQUAL; i++) {
         n->disk_behind = true;
-        for (int k = 0; k < 70; k++) { // 25 s: all but node 2's disk
+        for (int k = 0; k < 70; k++) { // 25 s
             c.now += 360 * SK_MS;
-            crdt_sync_disk(&c, &c.nodes[0]);
-            for (size_t at = 0; at < 2; at++) crdt_tick(&c, &c.nodes[at]);
-            arrive(&c, 0, 1);
-            arrive(&c, 1, 0);
+            exchange(&c);
         }
         n->disk_behind = false;
         crdt_sync_disk(&c, n);
@@ -350,11 +348,8 @@ static inline void run_a_disk_that_stands_still(const sk_protocol *protocol)
     n->disk_behind = true;
     for (int i = 0; i < 200; i++) {
         submit(&c, 0, "incr k");
-        crdt_sync_disk(&c, &c.nodes[0]);
         c.now += 100 * SK_MS;
-        for (size_t at = 0; at < 2; at++) crdt_tick(&c, &c.nodes[at]);
-        arrive(&c, 0, 1);
-        arrive(&c, 1, 0);
+        exchange(&c);
         if (i != 100) continue;
         assert_int_equal(merger_of(&c, 1)->counts.asks, 1);
         crdt_sync_disk(&c, n);

@@ -1,4 +1,5 @@
-// DURABILITY group and volatile of crdt and causal spaces: what is answered before the disk has it, and what is not.
+// crdt and causal spaces and their node's disk: what is answered before it is there (DURABILITY group and volatile), what is not, and how much
+// may wait for it.
 #include "base/alloc.h"
 #include "protocol/causal/message.h"
 #include "protocol/crdt/message.h"
@@ -130,15 +131,22 @@ static void D11_what_waits_is_written_in_time(void **state)
     }
 }
 
+static char *long_set(size_t size)
+{
+    static const char begin[] = "SET m/k ";
+    char *line = sk_alloc(sizeof begin + size);
+    memcpy(line, begin, sizeof begin - 1);
+    memset(line + sizeof begin - 1, 'x', size);
+    line[sizeof begin - 1 + size] = '\0';
+    return line;
+}
+
 // The disk stands still within the window, and much is written: a quarter of the log's size may wait, no more, for votes are written behind it.
 static void D11_no_more_waits_than_a_part_of_the_log(void **state)
 {
     enum { SIZE = 60000, FIT = 96 * 1024 * 1024 / 4 / SIZE, WRITES = FIT + 30, TURN = 20 };
     setting *s = open_all("crdt", durabilities[2]);
-    char *line = sk_alloc(SIZE + 16);
-    snprintf(line, 16, "SET m/k ");
-    memset(line + 8, 'x', SIZE);
-    line[8 + SIZE] = '\0';
+    char *line = long_set(SIZE);
     connection c;
     group_connect(&s->g, 2, &c);
     s->g.nodes[2].disk_stopped = true;
@@ -160,10 +168,7 @@ static void D11_no_more_waits_than_a_part_of_the_log(void **state)
 static void D11_a_node_takes_no_more_than_its_disk_does(void **state)
 {
     enum { SIZE = 60000, FIT = 96 * 1024 * 1024 / 4 / SIZE, WRITES = FIT + 100, MORE = 20 };
-    char *line = sk_alloc(SIZE + 16);
-    snprintf(line, 16, "SET m/k ");
-    memset(line + 8, 'x', SIZE);
-    line[8 + SIZE] = '\0';
+    char *line = long_set(SIZE);
     for (int at = 0; at < 2; at++) {
         setting *s = open_all(protocols[at], durabilities[0]);
         s->g.nodes[2].disk_stopped = true;
