@@ -444,6 +444,15 @@ static void chronicle_answer(const sk_clients *clients, const client *one, const
                         (size_t)(op - clients->history.list) + 1, name, outcomes[op->outcome], op->result);
 }
 
+// A write waits for its node's disk, and may wait long for a slow one that has much to do, or not be taken; behind more than its node takes at
+// a time, too. And who puts a backup back may find that others know a future of it.
+static bool is_excused(const sk_swarm *swarm, const sk_computer *computer, const sk_operation *op, const sk_answer *answer)
+{
+    bool unknown = answer->kind == SK_ANSWER_UNKNOWN;
+    bool crowded = swarm->client_count * swarm->pipeline_max > swarm->limits.pending_max;
+    return (op->disk_busy && (unknown || answer->late)) || (crowded && answer->late) || (computer->restored && unknown);
+}
+
 // A mergeable space asks nobody: a node that nothing was wrong with has no reason not to answer.
 static void check_available(sk_clients *clients, size_t index, const sk_answer *answer)
 {
@@ -451,13 +460,7 @@ static void check_available(sk_clients *clients, size_t index, const sk_answer *
     const sk_computer *computer = &clients->world->computers[op->node];
     if (!sk_request_merges(op->kind) || (answer->kind != SK_ANSWER_DOWN && answer->kind != SK_ANSWER_UNKNOWN)) return;
     bool steady = sk_computer_running(computer) && op->start > computer->steady_since && op->start > computer->trouble_until;
-    // A write waits for its node's disk, and may wait long for a slow one that has much to do, or not be taken;
-    // behind more than its node takes at a time, too.
-    const sk_swarm *swarm = &clients->world->swarm;
-    bool crowded = answer->late && swarm->client_count * swarm->pipeline_max > swarm->limits.pending_max;
-    bool waits = answer->kind == SK_ANSWER_UNKNOWN || answer->late;
-    bool outlived = answer->kind == SK_ANSWER_UNKNOWN && computer->restored;
-    if (!steady || crowded || (op->disk_busy && waits) || outlived || sk_merging_halted(computer)) return;
+    if (!steady || is_excused(&clients->world->swarm, computer, op, answer) || sk_merging_halted(computer)) return;
     sk_world_fail(clients->world, SK_VERDICT_WRONG, "node %" PRIu32 " could answer operation #%zu by itself, and said %.*s", op->node,
                   index + 1, (int)(answer->text.size < 80 ? answer->text.size : 80), (const char *)answer->text.data);
 }
